@@ -53,7 +53,8 @@ static void sha256_of_known_text(void **state)
 	sha256_update(sha256, "ab", 2);
 	sha256_update(sha256, "c", 1);
 	sha256_finish(sha256, hex);
-	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(hex,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	sha256_destroy(sha256);
 	sha256_destroy(NULL);
 }

@@ -13,18 +13,18 @@
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 /* DEFINE_CLEANUP(struct thing, thing_destroy): allows `_cleanup_(thing_destroy_p) struct thing *t`. */
-#define DEFINE_CLEANUP(type, function)                                                            \
-	static inline void function##_p(type **pointer)                                           \
-	{                                                                                         \
-		function(*pointer);                                                               \
+#define DEFINE_CLEANUP(type, function)                  \
+	static inline void function##_p(type **pointer) \
+	{                                               \
+		function(*pointer);                     \
 	}
 
 /* TAKE(p): the value of p, which is NULL afterwards. */
-#define TAKE(pointer)                                                                             \
-	__extension__({                                                                           \
-		__typeof__(pointer) _taken = (pointer);                                           \
-		(pointer) = NULL;                                                                 \
-		_taken;                                                                           \
+#define TAKE(pointer)                                   \
+	__extension__({                                 \
+		__typeof__(pointer) _taken = (pointer); \
+		(pointer) = NULL;                       \
+		_taken;                                 \
 	})
 
 static inline int take_fd(int *fd)

@@ -30,15 +30,15 @@ const uint8_t *cursor_take(struct cursor *cursor, uint64_t size_bytes)
 	return at;
 }
 
-#define DEFINE_CURSOR_READ(name, type)                                                            \
-	type name(struct cursor *cursor)                                                          \
-	{                                                                                         \
-		const uint8_t *at = cursor_take(cursor, sizeof(type));                            \
-		type value = 0;                                                                   \
-                                                                                                  \
-		if (at)                                                                           \
-			memcpy(&value, at, sizeof(value));                                        \
-		return value;                                                                     \
+#define DEFINE_CURSOR_READ(name, type)                                 \
+	type name(struct cursor *cursor)                               \
+	{                                                              \
+		const uint8_t *at = cursor_take(cursor, sizeof(type)); \
+		type value = 0;                                        \
+                                                                       \
+		if (at)                                                \
+			memcpy(&value, at, sizeof(value));             \
+		return value;                                          \
 	}
 
 DEFINE_CURSOR_READ(cursor_u8, uint8_t)

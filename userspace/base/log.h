@@ -30,11 +30,11 @@ void log_message(const struct log *log, enum log_level level, const char *format
  * log_error(log, ERROR, format, ...): logs and gives -ERROR (a positive errno), so that
  * `return log_error(...)` reads well. A macro, so that the compiler sees that it is not 0.
  */
-#define log_error(log, error, ...)                                                                \
-	__extension__({                                                                           \
-		int _error = (error);                                                             \
-		log_message(log, LOG_LEVEL_ERROR, __VA_ARGS__);                                   \
-		-_error;                                                                          \
+#define log_error(log, error, ...)                              \
+	__extension__({                                         \
+		int _error = (error);                           \
+		log_message(log, LOG_LEVEL_ERROR, __VA_ARGS__); \
+		-_error;                                        \
 	})
 #define log_warning(log, ...) log_message(log, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(log, ...)    log_message(log, LOG_LEVEL_INFO, __VA_ARGS__)

@@ -115,7 +115,8 @@ int new_file_init(struct new_file *file, const char *target)
 	if (made.fd < 0) {
 		made.temporary = temporary_name(target);
 		if (made.temporary)
-			made.fd = open(made.temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+			made.fd =
+				open(made.temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	}
 	if (made.fd < 0) {
 		int error = made.temporary ? errno : ENOMEM;

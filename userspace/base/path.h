@@ -31,10 +31,10 @@ struct new_file {
 	char *temporary; /* NULL while the file has no name */
 };
 
-#define NEW_FILE_NONE                                                                             \
-	(struct new_file)                                                                         \
-	{                                                                                         \
-		.fd = -1                                                                          \
+#define NEW_FILE_NONE     \
+	(struct new_file) \
+	{                 \
+		.fd = -1  \
 	}
 
 /* Opens a new file for TARGET in TARGET's folder, which exists. 0 or -errno, not logged. */

@@ -54,7 +54,7 @@ struct thread_pool {
 	void *arg;
 	pthread_mutex_t turn;
 	unsigned size;
-	unsigned n_started; /* threads that exist, the caller not counted */
+	unsigned n_started;	     /* threads that exist, the caller not counted */
 	struct member *members;	     /* [size] */
 	struct cursor_line *cursors; /* [size] */
 };

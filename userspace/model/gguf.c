@@ -234,7 +234,8 @@ static int check_tensor_type(const struct parser *p, const struct gguf_tensor *t
 	return log_error(p->log, ENOTSUP,
 			 "%s: tensor %.*s is stored as type %" PRIu32
 			 ", which this version does not know (byte %" PRIu64 ")",
-			 p->gguf->name, (int)tensor->name.size, tensor->name.data, tensor->type, at);
+			 p->gguf->name, (int)tensor->name.size, tensor->name.data, tensor->type,
+			 at);
 }
 
 static int measure_tensor(const struct parser *p, struct gguf_tensor *tensor, uint64_t at)
@@ -325,7 +326,8 @@ static int place_tensor(const struct parser *p, struct gguf_tensor *tensor, uint
 	uint64_t end;
 
 	if (tensor->offset % alignment != 0)
-		return log_error(p->log, EBADMSG, "%s is damaged: tensor %.*s is not aligned to %" PRIu32,
+		return log_error(p->log, EBADMSG,
+				 "%s is damaged: tensor %.*s is not aligned to %" PRIu32,
 				 gguf->name, (int)tensor->name.size, tensor->name.data, alignment);
 	if (!size_add(tensor->offset, gguf->header_bytes, &tensor->offset) ||
 	    !size_add(tensor->offset, tensor->size_bytes, &end) || end > gguf->size)
@@ -369,8 +371,9 @@ static int check_version(struct parser *p)
 		return log_error(p->log, ENOTSUP,
 				 "%s is a big-endian GGUF file, which cannot be read here",
 				 p->gguf->name);
-	return log_error(p->log, ENOTSUP, "%s is GGUF version %" PRIu32 "; versions 2 and 3 are read",
-			 p->gguf->name, version);
+	return log_error(p->log, ENOTSUP,
+			 "%s is GGUF version %" PRIu32 "; versions 2 and 3 are read", p->gguf->name,
+			 version);
 }
 
 static int parse_header(struct parser *p)
@@ -398,7 +401,8 @@ static int parse_header(struct parser *p)
 	return place_tensors(p);
 }
 
-static int gguf_read(struct gguf *gguf, const void *data, uint64_t size_bytes, const struct log *log)
+static int gguf_read(struct gguf *gguf, const void *data, uint64_t size_bytes,
+		     const struct log *log)
 {
 	struct parser parser = {.gguf = gguf, .log = log};
 

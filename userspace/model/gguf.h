@@ -35,11 +35,11 @@ enum gguf_type {
 };
 
 enum {
-	GGUF_NAME_MAX = 64,	     /* bytes of a tensor's name, as ggml has it */
+	GGUF_NAME_MAX = 64, /* bytes of a tensor's name, as ggml has it */
 	GGUF_DIMS_MAX = 4,
 	GGUF_KEYS_MAX = 65536,
 	GGUF_TENSORS_MAX = 1 << 20,
-	GGUF_NESTING_MAX = 4,	     /* arrays of arrays */
+	GGUF_NESTING_MAX = 4, /* arrays of arrays */
 };
 
 /* Not NUL-terminated; may hold any byte. */

@@ -30,8 +30,8 @@ enum {
 };
 
 struct tensor_type_info {
-	const char *name;	/* as ggml spells it; NULL where no type has this id */
-	unsigned block_values;	/* 1 for the float types */
+	const char *name;      /* as ggml spells it; NULL where no type has this id */
+	unsigned block_values; /* 1 for the float types */
 	unsigned block_bytes;
 	/* Expands N_BLOCKS blocks to floats; NULL: the type is known by name only. */
 	void (*dequantize)(const uint8_t *blocks, float *ret_values, size_t n_blocks);

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns matmul and glu: activations are normed and quantised once, then tiles of weight rows are dealt
+ * to the members. A step of one token prepares its row in every member: that costs less than the
+ * barrier it saves.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "internal.h"
+
+enum {
+	TILES_PER_CHUNK = 4, /* of a prefill: they stay in the first-level cache */
+	CHUNKS_PER_MEMBER = 8,
+};
+
+/* ---- activations ---- */
+
+static uint32_t blocks_of(uint32_t n_cols)
+{
+	return (uint32_t)div_up(n_cols, 64) * 2;
+}
+
+int activation_tile_init(struct activation_tile *tile, uint32_t needs, uint64_t n_rows,
+			 uint32_t n_cols)
+{
+	uint64_t n = n_rows * MAX(blocks_of(n_cols), div_up(n_cols, 256) * 8);
+
+	if (needs & NEED_FLOATS)
+		tile->x = calloc(n_rows * n_cols, sizeof(*tile->x));
+	if (needs & NEED_CODES) {
+		tile->codes = calloc(n, 32);
+		tile->d = calloc(n, sizeof(*tile->d));
+	}
+	if (needs & NEED_SUM)
+		tile->s = calloc(n, sizeof(*tile->s));
+	if (needs & NEED_INIT_8)
+		tile->init_8 = calloc(n, sizeof(*tile->init_8));
+	if (needs & NEED_INIT_16)
+		tile->init_16 = calloc(n, sizeof(*tile->init_16));
+	if (needs & NEED_INIT_128)
+		tile->init_128 = calloc(n, sizeof(*tile->init_128));
+	if (needs & NEED_INIT_32)
+		tile->init_32 = calloc(2 * n, sizeof(*tile->init_32));
+	if (((needs & NEED_FLOATS) && !tile->x) ||
+	    ((needs & NEED_CODES) && (!tile->codes || !tile->d)) ||
+	    ((needs & NEED_SUM) && !tile->s) || ((needs & NEED_INIT_8) && !tile->init_8) ||
+	    ((needs & NEED_INIT_16) && !tile->init_16) ||
+	    ((needs & NEED_INIT_128) && !tile->init_128) ||
+	    ((needs & NEED_INIT_32) && !tile->init_32))
+		return -ENOMEM;
+	return 0;
+}
+
+void activation_tile_finish(struct activation_tile *tile)
+{
+	free(tile->codes);
+	free(tile->d);
+	free(tile->s);
+	free(tile->init_8);
+	free(tile->init_16);
+	free(tile->init_128);
+	free(tile->init_32);
+	free(tile->x);
+	*tile = (struct activation_tile){0};
+}
+
+/* The smallest tile width that holds N rows. */
+static uint32_t tile_width(const struct cpu_kernels *kernels, uint32_t n)
+{
+	static const uint32_t widths[] = {1, 2, 4, 8};
+
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+		if (n <= widths[i])
+			return MIN(widths[i], kernels->max_width);
+	}
+	return kernels->max_width;
+}
+
+/* The tile that begins at slot SLOT of all tiles' slots. */
+static struct activation_tile tile_at(const struct activation_tile *all, uint32_t slot,
+				      uint32_t width, uint32_t n_cols)
+{
+	size_t at = (size_t)slot * blocks_of(n_cols);
+	struct activation_tile tile = {
+		.width = width,
+		.codes = all->codes ? all->codes + 32 * at : NULL,
+		.d = all->d ? all->d + at : NULL,
+		.s = all->s ? all->s + at : NULL,
+		.init_8 = all->init_8 ? all->init_8 + at : NULL,
+		.init_16 = all->init_16 ? all->init_16 + at : NULL,
+		.init_128 = all->init_128 ? all->init_128 + at : NULL,
+		.init_32 = all->init_32 ? all->init_32 + 2 * at : NULL,
+		.x = all->x ? all->x + (size_t)slot * n_cols : NULL,
+	};
+
+	return tile;
+}
+
+static uint32_t needs_of(const struct cpu_kernels *kernels, const struct op *op)
+{
+	uint32_t needs = 0;
+
+	for (uint32_t i = 0; i < op->n_weights; i++)
+		needs |= kernels->matmul[op->weight[i]->type].needs;
+	return needs;
+}
+
+/* Row ROW of the op's input into slot T of a tile; rows past the last are zeros. */
+static void prepare_row(const struct cpu_run *run, const struct op *op, struct cpu_member *member,
+			uint32_t row, const struct activation_tile *tile, uint32_t t)
+{
+	uint32_t n_cols = op->weight[0]->n_cols, needs = needs_of(run->kernels, op);
+	const float *x = member->row;
+
+	if (row >= cpu_n_rows(run, op)) {
+		memset(member->row, 0, n_cols * sizeof(float));
+	} else {
+		x = cpu_row(run, op->in[0], row);
+		if (op->norm.n > 0) {
+			run->kernels->norm(x, op->norm.data, n_cols, op->eps, NULL, member->row);
+			x = member->row;
+		}
+	}
+	if (needs & NEED_CODES)
+		run->kernels->quantize(x, n_cols, needs, t, tile);
+	for (uint32_t c = 0; (needs & NEED_FLOATS) && c < n_cols; c++)
+		tile->x[(size_t)c * tile->width + t] = x[c];
+}
+
+/* All rows, tile by tile, into the shared tiles. */
+static void prepare_rows(const struct cpu_run *run, const struct op *op, unsigned index)
+{
+	uint32_t n_rows = cpu_n_rows(run, op), full = run->kernels->max_width;
+	uint32_t rest = n_rows % full;
+	size_t n_slots = n_rows - rest + (rest > 0 ? tile_width(run->kernels, rest) : 0), first,
+	       last;
+
+	while (thread_pool_next(run->pool, index, n_slots, 2, &first, &last)) {
+		for (uint32_t slot = (uint32_t)first; slot < last; slot++) {
+			uint32_t begin = slot / full * full;
+			struct activation_tile tile =
+				tile_at(&run->segment->shared, begin,
+					tile_width(run->kernels, MIN(n_rows - begin, full)),
+					op->weight[0]->n_cols);
+
+			prepare_row(run, op, &run->segment->members[index], slot, &tile,
+				    slot - begin);
+		}
+	}
+	thread_pool_barrier(run->pool, index);
+}
+
+/* ---- products ---- */
+
+/* One tile of rows of one weight: which they are and where they go. */
+struct weight_tile {
+	uint32_t weight; /* index in the op */
+	uint32_t row;	 /* its first */
+	uint32_t n_rows; /* 1 to 16 */
+};
+
+static struct weight_tile weight_tile_at(const struct op *op, size_t item)
+{
+	struct weight_tile tile = {0};
+	size_t n = div_up(op->weight[0]->n_rows, PACKED_ROWS);
+
+	while (item >= n) {
+		item -= n;
+		tile.weight++;
+		n = div_up(op->weight[tile.weight]->n_rows, PACKED_ROWS);
+	}
+	tile.row = (uint32_t)item * PACKED_ROWS;
+	tile.n_rows = MIN(op->weight[tile.weight]->n_rows - tile.row, PACKED_ROWS);
+	return tile;
+}
+
+static size_t count_weight_tiles(const struct op *op)
+{
+	size_t n = 0;
+
+	/* The two matrices of a glu go side by side. */
+	for (uint32_t i = 0; i < (op->kind == OP_GLU ? 1 : op->n_weights); i++)
+		n += div_up(op->weight[i]->n_rows, PACKED_ROWS);
+	return n;
+}
+
+static void multiply(const struct cpu_run *run, const struct op *op, uint32_t weight, uint32_t row,
+		     const struct activation_tile *a, float *out)
+{
+	const struct matrix *matrix = op->weight[weight];
+	const uint8_t *data = host_buffer_data(run->segment->params.weights[matrix->id]);
+	uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
+
+	run->kernels->matmul[matrix->type].tile(data + row / PACKED_ROWS * tile_bytes,
+						matrix->n_cols, a, out);
+}
+
+static void matmul_tile(const struct cpu_run *run, const struct op *op,
+			const struct weight_tile *tile, const struct activation_tile *a,
+			uint32_t first_row, uint32_t n_rows)
+{
+	const struct vector *bias = &op->bias[tile->weight];
+	_Alignas(64) float out[TILE_FLOATS];
+
+	multiply(run, op, tile->weight, tile->row, a, out);
+	for (uint32_t t = 0; t < n_rows; t++)
+		run->kernels->store(out + PACKED_ROWS * t,
+				    bias->n > 0 ? bias->data + tile->row : NULL,
+				    op->add == NO_VALUE
+					    ? NULL
+					    : cpu_row(run, op->add, first_row + t) + tile->row,
+				    tile->n_rows,
+				    cpu_row(run, op->out[tile->weight], first_row + t) + tile->row);
+}
+
+static void glu_tile(const struct cpu_run *run, const struct op *op, const struct weight_tile *tile,
+		     const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
+{
+	_Alignas(64) float gate[TILE_FLOATS], up[TILE_FLOATS];
+
+	multiply(run, op, 0, tile->row, a, gate);
+	multiply(run, op, 1, tile->row, a, up);
+	for (uint32_t t = 0; t < n_rows; t++)
+		run->kernels->glu(op->activation, gate + PACKED_ROWS * t, up + PACKED_ROWS * t,
+				  tile->n_rows,
+				  cpu_row(run, op->out[0], first_row + t) + tile->row);
+}
+
+static void product_tile(const struct cpu_run *run, const struct op *op, size_t item,
+			 const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
+{
+	struct weight_tile tile = weight_tile_at(op, item);
+
+	if (op->kind == OP_GLU)
+		glu_tile(run, op, &tile, a, first_row, n_rows);
+	else
+		matmul_tile(run, op, &tile, a, first_row, n_rows);
+}
+
+static void products_of_many(const struct cpu_run *run, const struct op *op, size_t first,
+			     size_t last)
+{
+	uint32_t n_rows = cpu_n_rows(run, op), full = run->kernels->max_width;
+
+	for (uint32_t row = 0; row < n_rows; row += full) {
+		uint32_t n = MIN(n_rows - row, full);
+		struct activation_tile a = tile_at(&run->segment->shared, row,
+						   tile_width(run->kernels, n),
+						   op->weight[0]->n_cols);
+
+		for (size_t item = first; item < last; item++)
+			product_tile(run, op, item, &a, row, n);
+	}
+}
+
+static size_t chunk_of(const struct cpu_run *run, size_t n_items, uint32_t n_rows)
+{
+	size_t fair = n_items / (thread_pool_size(run->pool) * CHUNKS_PER_MEMBER);
+
+	return MAX(n_rows > 1 ? MIN(fair, TILES_PER_CHUNK) : fair, 1);
+}
+
+void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index)
+{
+	struct cpu_member *member = &run->segment->members[index];
+	size_t n_items = count_weight_tiles(op), first, last, chunk;
+	uint32_t n_rows = cpu_n_rows(run, op);
+
+	if (n_rows == 1) {
+		member->own.width = 1;
+		prepare_row(run, op, member, 0, &member->own, 0);
+	} else {
+		prepare_rows(run, op, index);
+	}
+	chunk = chunk_of(run, n_items, n_rows);
+	while (thread_pool_next(run->pool, index, n_items, chunk, &first, &last)) {
+		if (n_rows > 1)
+			products_of_many(run, op, first, last);
+		else
+			for (size_t item = first; item < last; item++)
+				product_tile(run, op, item, &member->own, 0, 1);
+	}
+	thread_pool_barrier(run->pool, index);
+}

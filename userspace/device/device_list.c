@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/* Owns the list of devices and the meaning of --device. Refuses to guess: a word that fits nothing
+ * usable is an error. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "cpu.h"
+#include "device_list.h"
+#include "opencl.h"
+#include "reference.h"
+
+DEFINE_CLEANUP(struct device_list, device_list_destroy)
+
+static const char *const type_names[] = {
+	[DEVICE_CPU] = "cpu",
+	[DEVICE_GPU] = "gpu",
+	[DEVICE_ACCELERATOR] = "accelerator",
+	[DEVICE_OTHER] = "other",
+};
+
+const char *device_type_name(enum device_type type)
+{
+	return type_names[type];
+}
+
+struct device_entry *device_list_add(struct device_list *list)
+{
+	struct device_entry *entry;
+
+	if (array_reserve(&list->entries, &list->capacity, list->n_entries + 1,
+			  sizeof(*list->entries)) < 0)
+		return NULL;
+	entry = &list->entries[list->n_entries++];
+	memset(entry, 0, sizeof(*entry));
+	return entry;
+}
+
+static int add_native(struct device_list *list, const struct device_ops *ops, const char *name,
+		      const char *reason)
+{
+	struct device_entry *entry = device_list_add(list);
+	struct device probe = {.name = "host"};
+	struct memory_info memory = {0};
+
+	if (!entry)
+		return -ENOMEM;
+	entry->ops = ops;
+	entry->type = DEVICE_CPU;
+	entry->is_host_cpu = true;
+	entry->usable = true;
+	(void)snprintf(entry->selector, sizeof(entry->selector), "%s", ops->name);
+	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);
+	(void)snprintf(entry->reason, sizeof(entry->reason), "%s", reason);
+	if (ops->memory_info(&probe, &memory) == 0)
+		entry->memory_bytes = memory.total_bytes;
+	return 0;
+}
+
+int device_list_create(enum device_scope scope, const struct log *log,
+		       struct device_list **ret_list)
+{
+	_cleanup_(device_list_destroy_p) struct device_list *list = calloc(1, sizeof(*list));
+	char name[DEVICE_TEXT_MAX];
+	int r;
+
+	if (!list)
+		return log_oom(log, "listing the devices");
+	cpu_describe(name);
+	r = add_native(list, &cpu_device_ops, name, "native code for this processor");
+	if (r == 0)
+		r = add_native(list, &reference_device_ops, "plain C",
+			       "the oracle, slow; used only by name");
+	if (r == 0 && scope == DEVICES_ALL)
+		r = opencl_discover(list, log);
+	if (r < 0)
+		return r;
+	*ret_list = TAKE(list);
+	return 0;
+}
+
+void device_list_destroy(struct device_list *list)
+{
+	if (!list)
+		return;
+	opencl_forget(list);
+	free(list->entries);
+	free(list);
+}
+
+/* ---- words ---- */
+
+static bool word_is(const struct device_entry *entry, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (strcmp(entry->selector, word) == 0)
+		return true;
+	if (strcmp(word, "opencl") == 0)
+		return strncmp(entry->selector, "opencl:", 7) == 0;
+	/* "opencl:1" is every device of platform 1 */
+	return strncmp(word, "opencl:", 7) == 0 && strncmp(entry->selector, word, n) == 0 &&
+	       entry->selector[n] == '.';
+}
+
+static bool is_exact_word(const char *word)
+{
+	return strcmp(word, "cpu") == 0 || strcmp(word, "reference") == 0 ||
+	       strncmp(word, "opencl", 6) == 0;
+}
+
+static bool word_means(const struct device_entry *entry, const char *word)
+{
+	if (is_exact_word(word))
+		return word_is(entry, word);
+	return strcasestr(entry->name, word) || strcasestr(entry->platform, word);
+}
+
+static int no_such_device(const struct device_list *list, const char *word, const struct log *log)
+{
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct device_entry *entry = &list->entries[i];
+
+		if (word_means(entry, word))
+			return log_error(log, ENODEV, "device '%s' (%s, %s) cannot be used: %s",
+					 word, entry->selector, entry->name, entry->reason);
+	}
+	return log_error(log, ENODEV,
+			 "there is no device '%s'; see 'slm devices' for those there are", word);
+}
+
+/* Two drivers for one processor would share it, not double it. */
+static bool repeats_host_cpu(const struct device_entry *entry, const char *word,
+			     const struct device_entry *const *chosen, size_t n)
+{
+	if (strcmp(word, "opencl") != 0 || !entry->is_host_cpu)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (chosen[i]->is_host_cpu)
+			return true;
+	}
+	return false;
+}
+
+static int select_word(const struct device_list *list, const char *word, const struct log *log,
+		       const struct device_entry **ret_entries, size_t n, size_t max)
+{
+	size_t before = n;
+
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct device_entry *entry = &list->entries[i];
+
+		if (!entry->usable || !word_means(entry, word) ||
+		    repeats_host_cpu(entry, word, ret_entries, n))
+			continue;
+		if (n == max)
+			return log_error(log, ENODEV, "'%s' makes more than %zu devices", word,
+					 max);
+		ret_entries[n++] = entry;
+	}
+	return n > before ? (int)n : no_such_device(list, word, log);
+}
+
+int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
+		       const struct device_entry **ret_entries, size_t max)
+{
+	_cleanup_free_ char *words = strdup(selector);
+	char *rest = words, *word;
+	int n = 0;
+
+	if (!words)
+		return log_oom(log, "choosing devices");
+	while (n >= 0 && (word = strsep(&rest, ","))) {
+		if (*word == '\0')
+			return log_error(log, ENODEV, "'%s' names an empty device", selector);
+		n = select_word(list, word, log, ret_entries, (size_t)n, max);
+	}
+	return n;
+}
+
+const struct device_entry *device_list_default(const struct device_list *list)
+{
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct device_entry *entry = &list->entries[i];
+
+		if (entry->usable &&
+		    (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR))
+			return entry;
+	}
+	return &list->entries[0];
+}

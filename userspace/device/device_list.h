@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every device there is, with the reason why it can or cannot be used, and the words by which a user
+ * names one. Making the list opens no device; it does load the OpenCL drivers unless told not to.
+ */
+#ifndef SLM_DEVICE_DEVICE_LIST_H
+#define SLM_DEVICE_DEVICE_LIST_H
+
+#include "device.h"
+
+struct device_entry {
+	const struct device_ops *ops;
+	void *driver_data;		/* handed to open; owned by the list */
+	char selector[32];		/* "cpu", "reference", "opencl:0.1" */
+	char name[DEVICE_TEXT_MAX];	/* of the device, as its driver says it */
+	char platform[DEVICE_TEXT_MAX]; /* of the driver; "" for our own */
+	enum device_type type;
+	bool is_host_cpu; /* computes on the processor we run on, whoever drives it */
+	uint64_t memory_bytes;
+	bool usable;
+	char reason[DEVICE_TEXT_MAX]; /* why it is, or is not, usable */
+};
+
+struct device_list {
+	struct device_entry *entries; /* [n_entries], in a fixed order: cpu, reference, OpenCL */
+	size_t n_entries;
+	size_t capacity;
+	void *drivers; /* what the OpenCL discovery keeps alive */
+};
+
+enum device_scope {
+	DEVICES_NATIVE, /* cpu and reference: no driver is loaded */
+	DEVICES_ALL,
+};
+
+/* 0 or -ENOMEM. A platform that fails is an entry with its reason, not a failure. */
+int device_list_create(enum device_scope scope, const struct log *log,
+		       struct device_list **ret_list);
+void device_list_destroy(struct device_list *list);
+
+/* Adds a zeroed entry for a back end's discovery to fill, or NULL when out of memory. */
+struct device_entry *device_list_add(struct device_list *list);
+
+/*
+ * The entries that SELECTOR means, in its order, into RET_ENTRIES [MAX]: words separated by commas,
+ * each "cpu", "reference", "opencl" (all usable OpenCL devices, but the host's processor once),
+ * "opencl:P", "opencl:P.D", or part of a device's or platform's name in any case. Returns how many; -ENODEV (logged) where a word
+ * means nothing that is usable, with the reason if there is one.
+ */
+int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
+		       const struct device_entry **ret_entries, size_t max);
+
+/* The device to use when nobody says: the first usable accelerator or GPU, else the CPU. */
+const struct device_entry *device_list_default(const struct device_list *list);
+
+const char *device_type_name(enum device_type type);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transformer as a list of operations over values. A graph says what is computed and nothing
+ * about where or how; shapes leave the number of rows open, because a step may hold any number of
+ * tokens. Immutable once built.
+ *
+ * A value is a matrix of floats: one row per token of the step (or per wanted output), n_cols wide.
+ */
+#ifndef SLM_GRAPH_GRAPH_H
+#define SLM_GRAPH_GRAPH_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model.h"
+
+enum {
+	OP_WEIGHTS_MAX = 3,
+	KV_GROUPS_MAX = 2,
+	NO_VALUE = -1,
+};
+
+enum op_kind {
+	/* out[0] = scale * row token[t] of weight[0] */
+	OP_EMBED,
+	/* out[0] = normed(in[0]) (+ add), normed(x) = x / sqrt(mean(x^2) + eps) * norm */
+	OP_NORM,
+	/* out[i] = weight[i] x (+ bias[i]) (+ add, only where n_weights is 1),
+	 * x = normed(in[0]) if norm is set, else in[0] */
+	OP_MATMUL,
+	/* out[0] = act(weight[0] x) * (weight[1] x), x as above */
+	OP_GLU,
+	/* in = q, k, v. Each head of q and k is normed by q_norm, k_norm where set and rotated;
+	 * out[0] = q; k and v of the token go to the layer's cache at the token's position. */
+	OP_ROPE,
+	/* in[0] = q; out[0] = per head, softmax(attention_scale q K) V over the cached positions of
+	 * the token's sequence that its window shows, its own included */
+	OP_ATTENTION,
+	/* out[0] = the rows of in[0] whose logits are wanted, in the order of the step's outputs */
+	OP_SELECT,
+	OP_KINDS,
+};
+
+enum value_rows {
+	ROWS_TOKENS,
+	ROWS_OUTPUTS,
+};
+
+struct value {
+	const char *name; /* "x", "q", ...; static */
+	enum value_rows rows;
+	uint32_t n_cols;
+};
+
+struct op {
+	enum op_kind kind;
+	int32_t layer; /* -1 outside the layers */
+	int32_t in[3]; /* values, or NO_VALUE */
+	int32_t add;
+	int32_t out[OP_WEIGHTS_MAX];
+	uint32_t n_weights;
+	const struct matrix *weight[OP_WEIGHTS_MAX];
+	struct vector bias[OP_WEIGHTS_MAX]; /* n == 0: none */
+	struct vector norm;
+	float eps;
+	float scale; /* OP_EMBED, OP_ATTENTION */
+	enum activation activation;
+	/* OP_ROPE, OP_ATTENTION */
+	uint32_t n_head;
+	uint32_t n_head_kv;
+	uint32_t head_dim;
+	uint32_t window;   /* 0: all */
+	uint32_t rope;	   /* index into model->ropes */
+	uint32_t kv_group; /* layers of one group keep the same positions */
+	struct vector q_norm, k_norm;
+};
+
+/* Layers whose cache holds the same positions: all of them, or the last WINDOW. */
+struct kv_group {
+	uint32_t window; /* 0: all */
+	uint32_t n_layers;
+};
+
+struct graph {
+	const struct model *model;
+	struct value *values; /* [n_values] */
+	uint32_t n_values;
+	struct op *ops; /* [n_ops], in an order that respects what they need */
+	uint32_t n_ops;
+	struct kv_group kv_groups[KV_GROUPS_MAX];
+	uint32_t n_kv_groups;
+	int32_t logits; /* the value that holds them: ROWS_OUTPUTS, n_vocab */
+};
+
+const char *op_kind_name(enum op_kind kind);
+
+/* Builds the graph of MODEL, which must outlive it. 0 or -ENOMEM. */
+int graph_build(const struct model *model, const struct log *log, struct graph **ret_graph);
+void graph_destroy(struct graph *graph);
+
+/* Multiply-adds count as two. N_TOKENS rows, of which N_OUTPUTS are wanted, at DEPTH positions. */
+struct op_cost {
+	uint64_t flops;
+	uint64_t weight_bytes; /* read from weights, as stored in the file */
+	uint64_t kv_bytes;     /* read from and written to the cache, f16 */
+	uint64_t value_bytes;  /* read from and written to values */
+};
+
+struct op_cost op_cost(const struct graph *graph, const struct op *op, uint32_t n_tokens,
+		       uint32_t n_outputs, uint32_t depth);
+
+/* Prints the ops with shapes, FLOPs and bytes of a step, as a table or as JSON. */
+void graph_print(const struct graph *graph, uint32_t n_tokens, uint32_t depth, FILE *out);
+int graph_print_json(const struct graph *graph, uint32_t n_tokens, uint32_t depth, FILE *out);
+
+#endif

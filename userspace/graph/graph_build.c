@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the order of operations of a transformer: one function per block. Differences between
+ * architectures are data in struct model by now, so a block asks what is there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "graph.h"
+
+DEFINE_CLEANUP(struct graph, graph_destroy)
+
+/* Appending may fail once; the failure is kept and asked for at the end. */
+struct builder {
+	struct graph *graph;
+	size_t values_capacity;
+	size_t ops_capacity;
+	int error;
+};
+
+static int32_t add_value(struct builder *b, const char *name, enum value_rows rows, uint32_t n_cols)
+{
+	struct graph *graph = b->graph;
+
+	if (b->error == 0)
+		b->error = array_reserve(&graph->values, &b->values_capacity, graph->n_values + 1,
+					 sizeof(*graph->values));
+	if (b->error < 0)
+		return 0;
+	graph->values[graph->n_values] = (struct value){name, rows, n_cols};
+	return (int32_t)graph->n_values++;
+}
+
+static void add_op(struct builder *b, const struct op *op)
+{
+	struct graph *graph = b->graph;
+
+	if (b->error == 0)
+		b->error = array_reserve(&graph->ops, &b->ops_capacity, graph->n_ops + 1,
+					 sizeof(*graph->ops));
+	if (b->error < 0)
+		return;
+	graph->ops[graph->n_ops++] = *op;
+}
+
+static struct op new_op(enum op_kind kind, int32_t layer, int32_t in)
+{
+	return (struct op){
+		.kind = kind,
+		.layer = layer,
+		.in = {in, NO_VALUE, NO_VALUE},
+		.add = NO_VALUE,
+		.out = {NO_VALUE, NO_VALUE, NO_VALUE},
+	};
+}
+
+static enum value_rows rows_of(const struct builder *b, int32_t value)
+{
+	return b->error < 0 ? ROWS_TOKENS : b->graph->values[value].rows;
+}
+
+/* ---- single operations ---- */
+
+static int32_t embed(struct builder *b)
+{
+	const struct model *model = b->graph->model;
+	struct op op = new_op(OP_EMBED, -1, NO_VALUE);
+
+	op.n_weights = 1;
+	op.weight[0] = model->token_embd;
+	op.scale = model->embedding_scale;
+	op.out[0] = add_value(b, "x", ROWS_TOKENS, model->n_embd);
+	add_op(b, &op);
+	return op.out[0];
+}
+
+static int32_t norm_add(struct builder *b, int32_t layer, int32_t in, struct vector norm,
+			int32_t add)
+{
+	const struct model *model = b->graph->model;
+	struct op op = new_op(OP_NORM, layer, in);
+
+	op.norm = norm;
+	op.eps = model->norm_eps;
+	op.add = add;
+	op.out[0] = add_value(b, "x", rows_of(b, in), norm.n);
+	add_op(b, &op);
+	return op.out[0];
+}
+
+static void set_matmul(struct builder *b, struct op *op, uint32_t i, const struct matrix *weight,
+		       struct vector bias, const char *name)
+{
+	op->weight[i] = weight;
+	op->bias[i] = bias;
+	op->out[i] = add_value(b, name, rows_of(b, op->in[0]), weight->n_rows);
+	op->n_weights = i + 1;
+}
+
+/* W in (+ bias) (+ add) */
+static int32_t matmul(struct builder *b, int32_t layer, int32_t in, const struct matrix *weight,
+		      struct vector bias, int32_t add, const char *name)
+{
+	struct op op = new_op(OP_MATMUL, layer, in);
+
+	op.add = add;
+	set_matmul(b, &op, 0, weight, bias, name);
+	add_op(b, &op);
+	return op.out[0];
+}
+
+static int32_t select_outputs(struct builder *b, int32_t layer, int32_t in)
+{
+	struct op op = new_op(OP_SELECT, layer, in);
+
+	op.out[0] = add_value(b, "x", ROWS_OUTPUTS, b->error < 0 ? 0 : b->graph->values[in].n_cols);
+	add_op(b, &op);
+	return op.out[0];
+}
+
+/* ---- blocks ---- */
+
+/* One group for layers that see all and one, as wide as the widest window, for the others. */
+static uint32_t kv_group_of(struct graph *graph, uint32_t window)
+{
+	uint32_t i = 0;
+
+	while (i < graph->n_kv_groups && (graph->kv_groups[i].window > 0) != (window > 0))
+		i++;
+	if (i == graph->n_kv_groups)
+		graph->n_kv_groups++;
+	graph->kv_groups[i].window = MAX(graph->kv_groups[i].window, window);
+	return i;
+}
+
+static void set_heads(struct graph *graph, struct op *op, const struct model_layer *layer)
+{
+	op->n_head = layer->n_head;
+	op->n_head_kv = layer->n_head_kv;
+	op->head_dim = graph->model->head_dim;
+	op->window = layer->window;
+	op->rope = layer->rope;
+	op->kv_group = kv_group_of(graph, layer->window);
+	op->q_norm = layer->q_norm;
+	op->k_norm = layer->k_norm;
+	op->eps = graph->model->norm_eps;
+	op->scale = graph->model->attention_scale;
+}
+
+/* From the residual stream to the heads' results, [n_head * head_dim] per token. */
+static int32_t attention_block(struct builder *b, int32_t i, const struct model_layer *layer,
+			       int32_t x)
+{
+	struct graph *graph = b->graph;
+	struct op qkv = new_op(OP_MATMUL, i, x), rope, attention;
+
+	qkv.norm = layer->attn_norm;
+	qkv.eps = graph->model->norm_eps;
+	set_matmul(b, &qkv, 0, layer->q, layer->q_bias, "q");
+	set_matmul(b, &qkv, 1, layer->k, layer->k_bias, "k");
+	set_matmul(b, &qkv, 2, layer->v, layer->v_bias, "v");
+	add_op(b, &qkv);
+
+	rope = new_op(OP_ROPE, i, qkv.out[0]);
+	rope.in[1] = qkv.out[1];
+	rope.in[2] = qkv.out[2];
+	set_heads(graph, &rope, layer);
+	graph->kv_groups[rope.kv_group].n_layers++;
+	rope.out[0] = add_value(b, "q", ROWS_TOKENS, layer->q->n_rows);
+	add_op(b, &rope);
+
+	attention = new_op(OP_ATTENTION, i, rope.out[0]);
+	set_heads(graph, &attention, layer);
+	attention.out[0] = add_value(b, "heads", ROWS_TOKENS, layer->q->n_rows);
+	add_op(b, &attention);
+	return attention.out[0];
+}
+
+/* The heads' results through the output matrix onto the residual stream. */
+static int32_t attention_output(struct builder *b, int32_t i, const struct model_layer *layer,
+				int32_t heads, int32_t x)
+{
+	int32_t y;
+
+	if (layer->post_attn_norm.n == 0)
+		return matmul(b, i, heads, layer->o, layer->o_bias, x, "x");
+	y = matmul(b, i, heads, layer->o, layer->o_bias, NO_VALUE, "o");
+	return norm_add(b, i, y, layer->post_attn_norm, x);
+}
+
+static int32_t ffn_block(struct builder *b, int32_t i, const struct model_layer *layer, int32_t x)
+{
+	const struct model *model = b->graph->model;
+	struct op glu = new_op(OP_GLU, i, x);
+	struct vector none = {0};
+	int32_t y;
+
+	glu.norm = layer->ffn_norm;
+	glu.eps = model->norm_eps;
+	glu.activation = model->activation;
+	glu.n_weights = 2;
+	glu.weight[0] = layer->gate;
+	glu.weight[1] = layer->up;
+	glu.out[0] = add_value(b, "ff", rows_of(b, x), layer->n_ff);
+	add_op(b, &glu);
+
+	if (layer->post_ffn_norm.n == 0)
+		return matmul(b, i, glu.out[0], layer->down, none, x, "x");
+	y = matmul(b, i, glu.out[0], layer->down, none, NO_VALUE, "down");
+	return norm_add(b, i, y, layer->post_ffn_norm, x);
+}
+
+static int32_t layer_block(struct builder *b, uint32_t i, int32_t x)
+{
+	const struct model *model = b->graph->model;
+	const struct model_layer *layer = &model->layers[i];
+	int32_t heads = attention_block(b, (int32_t)i, layer, x);
+
+	/* After the last cache write only the rows whose logits are wanted matter. */
+	if (i == model->n_layers - 1) {
+		heads = select_outputs(b, (int32_t)i, heads);
+		x = select_outputs(b, (int32_t)i, x);
+	}
+	x = attention_output(b, (int32_t)i, layer, heads, x);
+	return ffn_block(b, (int32_t)i, layer, x);
+}
+
+static int32_t head_block(struct builder *b, int32_t x)
+{
+	const struct model *model = b->graph->model;
+	struct op op = new_op(OP_MATMUL, -1, x);
+
+	op.norm = model->output_norm;
+	op.eps = model->norm_eps;
+	set_matmul(b, &op, 0, model->output, (struct vector){0}, "logits");
+	add_op(b, &op);
+	return op.out[0];
+}
+
+int graph_build(const struct model *model, const struct log *log, struct graph **ret_graph)
+{
+	_cleanup_(graph_destroy_p) struct graph *graph = calloc(1, sizeof(*graph));
+	struct builder b = {.graph = graph};
+	int32_t x;
+
+	if (!graph)
+		return log_oom(log, "building the graph");
+	graph->model = model;
+	x = embed(&b);
+	for (uint32_t i = 0; i < model->n_layers; i++)
+		x = layer_block(&b, i, x);
+	graph->logits = head_block(&b, x);
+	if (b.error < 0)
+		return log_oom(log, "building the graph");
+	*ret_graph = TAKE(graph);
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A model: hyper-parameters and weights by role, read from a GGUF file and checked, so that what
+ * comes after may rely on every shape. Immutable once made. Key and tensor names, and what each
+ * architecture does, follow the llama.cpp project's converters.
+ */
+#ifndef SLM_MODEL_MODEL_H
+#define SLM_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gguf.h"
+#include "log.h"
+
+enum {
+	MODEL_LAYERS_MAX = 1024,
+	MODEL_ROPES_MAX = 2,
+	MODEL_DIMENSION_MAX = 1 << 20, /* of any hyper-parameter that sizes a buffer */
+	MODEL_CONTEXT_MAX = 1 << 24,
+};
+
+/* A matrix in the file: n_rows rows of n_cols values; it maps n_cols inputs to n_rows outputs. */
+struct matrix {
+	const struct gguf_tensor *tensor;
+	enum tensor_type type;
+	uint32_t n_rows;
+	uint32_t n_cols;
+	uint32_t id; /* index into model->matrices */
+};
+
+/* A vector as floats, whatever its type in the file. */
+struct vector {
+	const float *data; /* [n] */
+	uint32_t n;
+};
+
+enum rope_style {
+	ROPE_PAIRS,  /* rotates (0,1), (2,3), ... */
+	ROPE_HALVES, /* rotates (0, n/2), (1, n/2 + 1), ... (NEOX) */
+};
+
+/* Angle of pair i at position p: p * scale * base^(-2i/n_dims) / factors[i]. */
+struct rope {
+	enum rope_style style;
+	uint32_t n_dims; /* of each head, even; the rest is left as it is */
+	float base;
+	float scale;
+	struct vector factors; /* [n_dims / 2], or n == 0 */
+};
+
+enum activation {
+	ACTIVATION_SILU,
+	ACTIVATION_GELU_TANH,
+};
+
+/* Optional parts are NULL or n == 0. */
+struct model_layer {
+	uint32_t n_head;
+	uint32_t n_head_kv; /* divides n_head */
+	uint32_t n_ff;
+	uint32_t window; /* positions a token sees, itself included; 0: all */
+	uint32_t rope;	 /* index into model->ropes */
+	struct vector attn_norm, ffn_norm;
+	struct vector q_norm, k_norm; /* [head_dim] */
+	struct vector post_attn_norm, post_ffn_norm;
+	struct vector q_bias, k_bias, v_bias, o_bias;
+	const struct matrix *q, *k, *v, *o;
+	const struct matrix *gate, *up, *down;
+};
+
+struct model {
+	const struct gguf *gguf;
+	const char *arch; /* "llama", "gemma3" */
+	uint32_t n_layers;
+	uint32_t n_embd;
+	uint32_t n_vocab;
+	uint32_t n_ctx_train;
+	uint32_t head_dim; /* of queries, keys and values */
+	float norm_eps;
+	float embedding_scale;
+	float attention_scale;
+	enum activation activation;
+	struct rope ropes[MODEL_ROPES_MAX];
+	uint32_t n_ropes;
+	struct vector output_norm;
+	const struct matrix *token_embd; /* n_vocab rows of n_embd */
+	const struct matrix *output;	 /* the same object as token_embd when tied */
+	struct model_layer *layers;	 /* [n_layers] */
+	struct matrix *matrices;	 /* [n_matrices], every matrix that is used */
+	uint32_t n_matrices;
+	uint64_t n_parameters;
+	float *vectors; /* what every struct vector points into */
+};
+
+/*
+ * Reads the model out of GGUF, which must outlive it. 0; -ENOTSUP for an architecture, type or
+ * feature that is not known (named); -EBADMSG where the file contradicts itself; -ENOMEM.
+ */
+int model_create(const struct gguf *gguf, const struct log *log, struct model **ret_model);
+void model_destroy(struct model *model);
+
+/* Bytes of all matrices as stored in the file. */
+uint64_t model_weight_bytes(const struct model *model);
+
+#endif
