@@ -8,6 +8,7 @@
 #include "array.h"
 #include "kernel_case.h"
 #include "packed_type.h"
+#include "tiny_model.h"
 
 static void *must(void *pointer)
 {
@@ -94,63 +95,21 @@ struct op *case_op(struct kernel_case *c, enum op_kind kind, int32_t in)
 	return op;
 }
 
-static void put_half(uint8_t *at, float value)
-{
-	uint16_t half = float_to_half(value);
-
-	memcpy(at, &half, sizeof(half));
-}
-
-static float random_scale(struct random *random)
-{
-	return 0.01f * (0.25f + random_unit(random)) * (random_u32(random) & 1 ? 1 : -1);
-}
-
-/* Random codes, and scales of a sane size wherever the type keeps them. */
-static void fill_block(struct random *random, enum tensor_type type, uint8_t *block)
-{
-	const struct tensor_type_info *info = tensor_type_info(type);
-
-	for (unsigned i = 0; i < info->block_bytes; i++)
-		block[i] = (uint8_t)random_u32(random);
-	if (type == TENSOR_F32) {
-		float value = random_normal(random) * 0.1f;
-
-		memcpy(block, &value, sizeof(value));
-	} else if (type == TENSOR_F16) {
-		put_half(block, random_normal(random) * 0.1f);
-	} else if (type == TENSOR_BF16) {
-		float value = random_normal(random) * 0.1f;
-
-		memcpy(block, (const uint8_t *)&value + 2, 2);
-	} else if (type == TENSOR_Q6_K) {
-		put_half(block + 208, random_scale(random) * 0.05f);
-	} else if (type == TENSOR_Q4_K || type == TENSOR_Q5_K) {
-		put_half(block, random_scale(random) * 0.05f);
-		put_half(block + 2, random_scale(random) * 0.2f);
-	} else {
-		put_half(block, random_scale(random));
-		if (type == TENSOR_Q4_1 || type == TENSOR_Q5_1)
-			put_half(block + 2, random_scale(random) * 8);
-	}
-}
-
 const struct matrix *case_matrix(struct kernel_case *c, enum tensor_type type, uint32_t n_rows,
 				 uint32_t n_cols)
 {
-	const struct tensor_type_info *info = tensor_type_info(type);
 	uint32_t id = c->model.n_matrices++;
-	uint64_t n_blocks = (uint64_t)n_rows * n_cols / info->block_values;
-	uint8_t *data = must(malloc(n_blocks * info->block_bytes));
+	uint64_t row_bytes = tensor_row_bytes(type, n_cols);
+	uint8_t *data = must(malloc(n_rows * row_bytes));
 
-	for (uint64_t i = 0; i < n_blocks; i++)
-		fill_block(&c->random, type, data + i * info->block_bytes);
+	for (uint32_t i = 0; i < n_rows; i++)
+		random_row(&c->random.state, type, n_cols, 0.06f, data + i * row_bytes);
 	c->tensors[id] = (struct gguf_tensor){
 		.name = {"case", 4},
 		.n_dims = 2,
 		.dims = {n_cols, n_rows, 1, 1},
 		.type = type,
-		.size_bytes = n_blocks * info->block_bytes,
+		.size_bytes = n_rows * row_bytes,
 		.data = data,
 	};
 	c->matrices[id] = (struct matrix){&c->tensors[id], type, n_rows, n_cols, id};

@@ -43,6 +43,19 @@ struct packed_type {
 
 static const struct packed_type packed_types[TENSOR_TYPE_IDS];
 
+static uint32_t load_word(const uint8_t *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static void store_word(uint8_t *at, uint32_t word)
+{
+	memcpy(at, &word, sizeof(word));
+}
+
 static float half_at(const uint8_t *at, uint32_t index)
 {
 	uint16_t half;
@@ -199,36 +212,48 @@ static void affine_k6(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, f
 	*a = -32 * *s;
 }
 
-static int code_at(const struct block_layout *layout, const uint8_t *unit, uint32_t b, uint32_t c,
-		   uint32_t r)
+/* The codes of a row's 32 columns of block B; group G of four columns comes as one word. */
+static void read_codes(const struct block_layout *layout, const uint8_t *unit, uint32_t b,
+		       uint32_t r, uint8_t codes[32])
 {
-	uint32_t group = c / 4, byte = 4 * r + c % 4;
-	int code;
+	for (uint32_t g = 0; g < 8; g++) {
+		uint32_t word;
 
-	if (layout->bytes)
-		return (int8_t)unit[layout->bytes + CODE_BYTES * b + 64 * group + byte];
-	code = unit[layout->nibbles + NIBBLE_BYTES * b + 64 * (group / 2) + byte];
-	code = group % 2 ? code >> 4 : code & 15;
-	if (layout->fifth)
-		code |= (unit[layout->fifth + FIFTH_BYTES * b + byte] >> group & 1) << 4;
-	if (layout->upper)
-		code |= (unit[layout->upper + UPPER_BYTES * b + 64 * (group / 4) + byte] >>
-				 2 * (group % 4) &
-			 3)
-			<< 4;
-	return code;
+		if (layout->bytes) {
+			word = load_word(unit + layout->bytes + CODE_BYTES * b + 64 * g + 4 * r);
+		} else {
+			word = load_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * (g / 2) +
+					 4 * r);
+			word = word >> 4 * (g % 2) & 0x0f0f0f0f;
+		}
+		if (layout->fifth)
+			word |= (load_word(unit + layout->fifth + FIFTH_BYTES * b + 4 * r) >> g &
+				 0x01010101)
+				<< 4;
+		if (layout->upper)
+			word |= (load_word(unit + layout->upper + UPPER_BYTES * b + 64 * (g / 4) +
+					   4 * r) >>
+					 2 * (g % 4) &
+				 0x03030303)
+				<< 4;
+		memcpy(codes + 4 * g, &word, sizeof(word));
+	}
 }
 
-static float block_value(const struct packed_type *type, const uint8_t *tile, uint32_t column,
-			 uint32_t r)
+static void read_block(const struct packed_type *type, const uint8_t *unit, uint32_t b, uint32_t r,
+		       float *ret_values)
 {
-	const uint8_t *unit = tile + column / type->info.unit_values * type->info.unit_bytes;
-	uint32_t b = column % type->info.unit_values / PACKED_BLOCK;
-	uint32_t c = column % PACKED_BLOCK;
-	float scale, addend;
+	float scale = 0, addend = 0;
+	uint8_t codes[32];
 
-	type->affine(unit, b, c, r, &scale, &addend);
-	return scale * (float)code_at(&type->layout, unit, b, c, r) + addend;
+	read_codes(&type->layout, unit, b, r, codes);
+	for (uint32_t c = 0; c < 32; c++) {
+		int code = type->layout.bytes ? (int8_t)codes[c] : codes[c];
+
+		if (c % 16 == 0)
+			type->affine(unit, b, c, r, &scale, &addend);
+		ret_values[c] = scale * (float)code + addend;
+	}
 }
 
 static float float_value(enum tensor_type type, const uint8_t *tile, uint32_t column, uint32_t r)
@@ -249,36 +274,36 @@ void packed_tile_row_to_float(enum tensor_type type, const uint8_t *tile, uint32
 {
 	const struct packed_type *packed = &packed_types[type];
 
-	for (uint32_t c = 0; c < n_cols; c++)
-		ret_values[c] = packed->layout.blocks ? block_value(packed, tile, c, row)
-						      : float_value(type, tile, c, row);
+	for (uint32_t c = 0; !packed->layout.blocks && c < n_cols; c++)
+		ret_values[c] = float_value(type, tile, c, row);
+	for (uint32_t c = 0; packed->layout.blocks && c < n_cols; c += PACKED_BLOCK)
+		read_block(packed, tile + c / packed->info.unit_values * packed->info.unit_bytes,
+			   c % packed->info.unit_values / PACKED_BLOCK, row, ret_values + c);
 }
 
 /* ---- writing ---- */
 
+/* Four columns of a row lie side by side in a vector, so they move as one word. */
 static void write_codes(const struct block_layout *layout, const uint8_t codes[32], uint32_t b,
 			uint32_t r, uint8_t *unit)
 {
-	uint8_t *nibbles = unit + layout->nibbles + NIBBLE_BYTES * b + 4 * r;
-	uint8_t *fifth = unit + layout->fifth + FIFTH_BYTES * b + 4 * r;
-	uint8_t *upper = unit + layout->upper + UPPER_BYTES * b + 4 * r;
-	uint8_t *bytes = unit + layout->bytes + CODE_BYTES * b + 4 * r;
+	uint32_t words[8], fifth = 0, upper[2] = {0};
 
+	memcpy(words, codes, sizeof(words));
 	for (uint32_t g = 0; g < 8; g++) {
-		for (uint32_t j = 0; j < 4; j++) {
-			uint8_t code = codes[4 * g + j];
-
-			if (layout->bytes) {
-				bytes[64 * g + j] = code;
-				continue;
-			}
-			nibbles[64 * (g / 2) + j] |= (uint8_t)((code & 15) << 4 * (g % 2));
-			if (layout->fifth)
-				fifth[j] |= (uint8_t)((code >> 4) << g);
-			if (layout->upper)
-				upper[64 * (g / 4) + j] |= (uint8_t)((code >> 4) << 2 * (g % 4));
-		}
+		if (layout->bytes)
+			store_word(unit + layout->bytes + CODE_BYTES * b + 64 * g + 4 * r,
+				   words[g]);
+		fifth |= (words[g] >> 4 & 0x01010101) << g;
+		upper[g / 4] |= (words[g] >> 4 & 0x03030303) << 2 * (g % 4);
 	}
+	for (uint32_t i = 0; !layout->bytes && i < 4; i++)
+		store_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * i + 4 * r,
+			   (words[2 * i] & 0x0f0f0f0f) | (words[2 * i + 1] & 0x0f0f0f0f) << 4);
+	if (layout->fifth)
+		store_word(unit + layout->fifth + FIFTH_BYTES * b + 4 * r, fifth);
+	for (uint32_t h = 0; layout->upper && h < 2; h++)
+		store_word(unit + layout->upper + UPPER_BYTES * b + 64 * h + 4 * r, upper[h]);
 }
 
 static void write_block_row(const struct packed_type *type, const uint8_t *row, uint32_t r,

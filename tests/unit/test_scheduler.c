@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+/* Graphs and the pure decisions over them: placement of values, size of the cache, the cut. */
+#include <errno.h>
+
+#include "array.h"
+#include "check.h"
+#include "graph.h"
+#include "memory_plan.h"
+#include "plan.h"
+#include "tiny_model.h"
+
+struct built {
+	struct gguf_maker maker;
+	uint8_t *file;
+	struct gguf *gguf;
+	struct model *model;
+	struct graph *graph;
+};
+
+static void build(struct built *b, const struct tiny_model *tiny)
+{
+	size_t bytes;
+
+	tiny_model_make(tiny, &b->maker);
+	b->file = gguf_maker_file(&b->maker, &bytes);
+	assert_int_equal(gguf_parse(b->file, bytes, "tiny", NULL, &b->gguf), 0);
+	assert_int_equal(model_create(b->gguf, NULL, &b->model), 0);
+	assert_int_equal(graph_build(b->model, NULL, &b->graph), 0);
+}
+
+static void unbuild(struct built *b)
+{
+	graph_destroy(b->graph);
+	model_destroy(b->model);
+	gguf_close(b->gguf);
+	free(b->file);
+	gguf_maker_finish(&b->maker);
+}
+
+static struct tiny_model gemma(uint32_t n_layers)
+{
+	struct tiny_model tiny = tiny_model_default;
+
+	tiny.arch = "gemma3";
+	tiny.n_layers = n_layers;
+	return tiny;
+}
+
+static void a_llama_layer_is_six_ops(void **state)
+{
+	static const enum op_kind kinds[] = {OP_MATMUL, OP_ROPE, OP_ATTENTION,
+					     OP_MATMUL, OP_GLU,	 OP_MATMUL};
+	struct built b;
+
+	(void)state;
+	build(&b, &tiny_model_default);
+	assert_int_equal(b.graph->n_ops, 1 + 6 + 8 + 1); /* the last layer selects twice */
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_int_equal(b.graph->ops[1 + i].kind, kinds[i]);
+	assert_int_equal(b.graph->n_kv_groups, 1);
+	assert_int_equal(b.graph->values[b.graph->logits].n_cols, 260);
+	assert_int_equal(b.graph->values[b.graph->logits].rows, ROWS_OUTPUTS);
+	unbuild(&b);
+}
+
+static void windows_make_a_second_group(void **state)
+{
+	struct tiny_model tiny = gemma(7);
+	struct built b;
+
+	(void)state;
+	build(&b, &tiny);
+	assert_int_equal(b.graph->n_kv_groups, 2);
+	assert_int_equal(b.graph->kv_groups[0].window, 96);
+	assert_int_equal(b.graph->kv_groups[0].n_layers, 6);
+	assert_int_equal(b.graph->kv_groups[1].window, 0);
+	assert_int_equal(b.graph->kv_groups[1].n_layers, 1);
+	unbuild(&b);
+}
+
+static void flops_are_two_per_weight(void **state)
+{
+	uint64_t flops = 0, weights = 0;
+	struct built b;
+
+	(void)state;
+	build(&b, &tiny_model_default);
+	for (uint32_t i = 0; i < b.graph->n_ops; i++) {
+		const struct op *op = &b.graph->ops[i];
+
+		if (op->kind != OP_MATMUL && op->kind != OP_GLU)
+			continue;
+		flops += op_cost(b.graph, op, 1, 1, 0).flops;
+		for (uint32_t k = 0; k < op->n_weights; k++)
+			weights += (uint64_t)op->weight[k]->n_rows * op->weight[k]->n_cols;
+	}
+	assert_int_equal(flops, 2 * weights);
+	unbuild(&b);
+}
+
+static void attention_cost_follows_the_window(void **state)
+{
+	struct tiny_model tiny = gemma(7);
+	struct built b;
+	const struct op *op = NULL;
+
+	(void)state;
+	build(&b, &tiny);
+	for (uint32_t i = 0; i < b.graph->n_ops; i++) {
+		if (b.graph->ops[i].kind == OP_ATTENTION && b.graph->ops[i].window == 96)
+			op = &b.graph->ops[i];
+	}
+	assert_non_null(op);
+	assert_int_equal(op_cost(b.graph, op, 1, 1, 10).flops, 4 * 11 * 4 * 64);
+	assert_int_equal(op_cost(b.graph, op, 1, 1, 1000).flops, 4 * 96 * 4 * 64);
+	assert_int_equal(op_cost(b.graph, op, 1, 1, 1000).kv_bytes, 96 * 2 * 2 * 64 * 2);
+	unbuild(&b);
+}
+
+/* ---- placement of values ---- */
+
+static uint64_t bytes_of(const struct graph *graph, int32_t value)
+{
+	return (graph->values[value].rows == ROWS_TOKENS ? 16 : 3) *
+	       (uint64_t)graph->values[value].n_cols * sizeof(float);
+}
+
+static uint32_t last_use(const struct graph *graph, int32_t value)
+{
+	uint32_t last = 0;
+
+	if (value == graph->logits)
+		return graph->n_ops;
+	for (uint32_t i = 0; i < graph->n_ops; i++) {
+		const struct op *op = &graph->ops[i];
+
+		if (op->in[0] == value || op->in[1] == value || op->in[2] == value ||
+		    op->add == value)
+			last = i;
+	}
+	return last;
+}
+
+static uint32_t defined_at(const struct graph *graph, int32_t value)
+{
+	for (uint32_t i = 0; i < graph->n_ops; i++) {
+		for (int k = 0; k < OP_WEIGHTS_MAX; k++) {
+			if (graph->ops[i].out[k] == value)
+				return i;
+		}
+	}
+	fail_msg("value %d comes from nowhere", value);
+	return 0;
+}
+
+/* May A take B's place at the op that makes A? Only what is read element by element may go. */
+static bool may_replace(const struct graph *graph, int32_t a, int32_t b)
+{
+	const struct op *op = &graph->ops[defined_at(graph, a)];
+
+	if (last_use(graph, b) != defined_at(graph, a) || op->out[0] != a)
+		return false;
+	return op->kind == OP_ROPE ? op->in[0] == b : op->add == b && op->in[0] != b;
+}
+
+static void values_never_overlap(void **state)
+{
+	struct tiny_model tinies[] = {tiny_model_default, gemma(7)};
+
+	(void)state;
+	for (size_t m = 0; m < ARRAY_SIZE(tinies); m++) {
+		uint64_t offsets[256], total;
+		struct built b;
+
+		build(&b, &tinies[m]);
+		assert_true(b.graph->n_values <= ARRAY_SIZE(offsets));
+		total = memory_plan_values(b.graph, 16, 3, offsets);
+		for (int32_t v = 0; v < (int32_t)b.graph->n_values; v++) {
+			assert_int_equal(offsets[v] % VALUE_ALIGNMENT, 0);
+			assert_true(offsets[v] + bytes_of(b.graph, v) <= total);
+			for (int32_t w = 0; w < v; w++) {
+				uint32_t begin =
+					MAX(defined_at(b.graph, v), defined_at(b.graph, w));
+				uint32_t end = MIN(last_use(b.graph, v), last_use(b.graph, w));
+
+				if (begin > end ||
+				    offsets[v] + bytes_of(b.graph, v) <= offsets[w] ||
+				    offsets[w] + bytes_of(b.graph, w) <= offsets[v])
+					continue;
+				if (!may_replace(b.graph, v, w))
+					fail_msg("values %d and %d overlap", v, w);
+			}
+		}
+		/* A handful of rows, however many layers. */
+		assert_true(total <= 16 * sizeof(float) * (3 * 256 + 2 * 512 + 512));
+		unbuild(&b);
+	}
+}
+
+static void windowed_caches_stay_small(void **state)
+{
+	struct kv_params params = {
+		.n_ctx = 32768, .n_sequences = 2, .n_batch = 512, .page_cells = 64, .rewind = 1024};
+	struct tiny_model tiny = gemma(7);
+	struct built b;
+
+	(void)state;
+	build(&b, &tiny);
+	assert_int_equal(memory_plan_kv_pages(b.graph, 1, &params), 2 * 512);
+	assert_int_equal(memory_plan_kv_pages(b.graph, 0, &params),
+			 2 * ((96 + 512 + 1024 + 128 + 63) / 64));
+	params.n_ctx = 100;
+	assert_int_equal(memory_plan_kv_pages(b.graph, 0, &params), 2 * 2);
+	unbuild(&b);
+}
+
+/* ---- the cut ---- */
+
+static void check_cut(const struct built *b, const struct plan_device *devices, uint32_t n,
+		      uint32_t n_segments)
+{
+	struct plan plan;
+	uint32_t at = 0;
+
+	assert_int_equal(partition_by_share(b->graph, devices, n, &plan), 0);
+	assert_int_equal(plan.n_segments, n_segments);
+	for (uint32_t i = 0; i < plan.n_segments; i++) {
+		const struct plan_segment *segment = &plan.segments[i];
+
+		assert_int_equal(segment->first_op, at);
+		assert_true(segment->n_ops > 0);
+		if (i > 0)
+			assert_int_equal(segment->input, b->graph->ops[at].in[0]);
+		else
+			assert_int_equal(segment->input, NO_VALUE);
+		at += segment->n_ops;
+	}
+	assert_int_equal(at, b->graph->n_ops);
+}
+
+static void cuts_lie_between_layers(void **state)
+{
+	struct tiny_model tiny = gemma(12);
+	static const struct plan_device even[] = {{"a", 1}, {"b", 1}, {"c", 1}};
+	static const struct plan_device skewed[] = {{"a", 60}, {"b", 0}, {"c", 40}};
+	static const struct plan_device none[] = {{"a", 0}, {"b", -1}};
+	struct plan plan;
+	struct built b;
+
+	(void)state;
+	build(&b, &tiny);
+	check_cut(&b, even, 1, 1);
+	check_cut(&b, even, 3, 3);
+	check_cut(&b, skewed, 3, 2);
+	assert_int_equal(partition_by_share(b.graph, skewed, 3, &plan), 0);
+	assert_int_equal(plan.segments[1].device, 2);
+	assert_true(plan.segments[0].n_layers > plan.segments[1].n_layers);
+	assert_int_equal(partition_by_share(b.graph, none, 2, &plan), -EINVAL);
+	assert_int_equal(partition_by_share(b.graph, even, 0, &plan), -EINVAL);
+	unbuild(&b);
+}
+
+static void more_devices_than_layers_leave_some_out(void **state)
+{
+	static const struct plan_device many[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}};
+	struct built b;
+	struct plan plan;
+
+	(void)state;
+	build(&b, &tiny_model_default); /* two layers */
+	assert_int_equal(partition_by_share(b.graph, many, 5, &plan), 0);
+	assert_true(plan.n_segments <= 2);
+	check_cut(&b, many, 5, plan.n_segments);
+	unbuild(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_llama_layer_is_six_ops),
+		cmocka_unit_test(windows_make_a_second_group),
+		cmocka_unit_test(flops_are_two_per_weight),
+		cmocka_unit_test(attention_cost_follows_the_window),
+		cmocka_unit_test(values_never_overlap),
+		cmocka_unit_test(windowed_caches_stay_small),
+		cmocka_unit_test(cuts_lie_between_layers),
+		cmocka_unit_test(more_devices_than_layers_leave_some_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the way from a file to segments ready to run, and everything that sessions share. The order:
+ * file, model, graph, devices, plan, memory check, packed weights, buffers, segments, vocabulary.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "internal.h"
+#include "vocabulary.h"
+
+DEFINE_CLEANUP(struct engine, engine_destroy)
+
+enum {
+	BATCH_MAX = 8192,
+	OUTPUTS_MAX = 8192,
+	MIB = 1 << 20,
+};
+
+/* ---- numbers ---- */
+
+static int check_number(const struct engine *engine, const char *what, uint32_t value, uint32_t max)
+{
+	if (value <= max)
+		return 0;
+	return log_error(engine->log, EINVAL, "%s of %" PRIu32 " is too much: at most %" PRIu32,
+			 what, value, max);
+}
+
+static int fill_numbers(struct engine *engine)
+{
+	struct engine_params *params = &engine->params;
+	int r;
+
+	r = check_number(engine, "a context", params->n_ctx, MODEL_CONTEXT_MAX);
+	if (r == 0)
+		r = check_number(engine, "a batch", params->n_batch, BATCH_MAX);
+	if (r == 0)
+		r = check_number(engine, "a number of sessions", params->n_sessions,
+				 ENGINE_SESSIONS_MAX);
+	if (r == 0)
+		r = check_number(engine, "a number of outputs", params->n_outputs, OUTPUTS_MAX);
+	if (r < 0)
+		return r;
+	if (params->n_ctx == 0)
+		params->n_ctx = MIN(engine->model->n_ctx_train, (uint32_t)ENGINE_CONTEXT_DEFAULT);
+	if (params->n_sessions == 0)
+		params->n_sessions = 1;
+	if (params->n_batch == 0)
+		params->n_batch = ENGINE_BATCH_DEFAULT;
+	params->n_batch = MIN(params->n_batch, params->n_ctx);
+	params->n_batch = MAX(params->n_batch, params->n_sessions);
+	if (params->n_outputs == 0)
+		params->n_outputs = params->n_sessions;
+	engine->max_pages = (uint32_t)div_up(params->n_ctx, KV_PAGE);
+	return 0;
+}
+
+/* ---- memory ---- */
+
+static struct kv_params kv_params_of(const struct engine *engine)
+{
+	return (struct kv_params){
+		.n_ctx = engine->params.n_ctx,
+		.n_sequences = engine->params.n_sessions,
+		.n_batch = engine->params.n_batch,
+		.page_cells = KV_PAGE,
+		.rewind = SESSION_REWIND,
+	};
+}
+
+static uint64_t layer_kv_bytes(const struct engine *engine, const struct op *rope,
+			       const struct kv_params *kv)
+{
+	return memory_plan_kv_pages(engine->graph, rope->kv_group, kv) *
+	       kv_page_bytes(engine->params.kv_type, rope->n_head_kv, rope->head_dim);
+}
+
+static uint64_t all_kv_bytes(const struct engine *engine, uint32_t n_ctx)
+{
+	struct kv_params kv = kv_params_of(engine);
+	uint64_t bytes = 0;
+
+	kv.n_ctx = n_ctx;
+	for (uint32_t i = 0; i < engine->graph->n_ops; i++) {
+		if (engine->graph->ops[i].kind == OP_ROPE)
+			bytes += layer_kv_bytes(engine, &engine->graph->ops[i], &kv);
+	}
+	return bytes;
+}
+
+static uint64_t host_available(const struct engine *engine)
+{
+	struct memory_info info = {0};
+	struct device host = {.log = engine->log, .name = "host"};
+	const struct device_entry *cpu = &engine->device_list->entries[0];
+
+	return cpu->ops->memory_info(&host, &info) < 0 ? UINT64_MAX : info.available_bytes;
+}
+
+static uint32_t context_that_fits(const struct engine *engine, uint64_t room)
+{
+	uint32_t low = 0, high = engine->model->n_ctx_train;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low + 1) / 2;
+
+		if (all_kv_bytes(engine, middle) <= room)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+static void make_estimate(const struct engine *engine, struct engine_estimate *ret)
+{
+	struct engine_estimate estimate = {
+		.weight_bytes = packed_bytes(engine->model),
+		.kv_bytes = all_kv_bytes(engine, engine->params.n_ctx),
+		.value_bytes = engine->values_bytes,
+		.available_bytes = host_available(engine),
+		.n_ctx = engine->params.n_ctx,
+	};
+	uint64_t fixed = estimate.weight_bytes + estimate.value_bytes;
+
+	estimate.total_bytes = fixed + estimate.kv_bytes;
+	if (fixed < estimate.available_bytes)
+		estimate.n_ctx_that_fits =
+			context_that_fits(engine, estimate.available_bytes - fixed);
+	*ret = estimate;
+}
+
+static int check_memory(const struct engine *engine)
+{
+	struct engine_estimate e;
+
+	make_estimate(engine, &e);
+	log_info(engine->log,
+		 "memory: %" PRIu64 " MiB of weights, %" PRIu64 " MiB of cache for %" PRIu32
+		 " positions, %" PRIu64 " MiB of values; %" PRIu64 " MiB are available",
+		 e.weight_bytes / MIB, e.kv_bytes / MIB, e.n_ctx, e.value_bytes / MIB,
+		 e.available_bytes / MIB);
+	if (e.total_bytes <= e.available_bytes || engine->params.ignore_memory)
+		return 0;
+	if (e.n_ctx_that_fits >= KV_PAGE)
+		return log_error(engine->log, ENOMEM,
+				 "%s does not fit: it takes %" PRIu64
+				 " MiB with a context of %" PRIu32 " and %" PRIu64
+				 " MiB are available; --ctx %" PRIu32 " would fit",
+				 gguf_name(engine->gguf), e.total_bytes / MIB, e.n_ctx,
+				 e.available_bytes / MIB, e.n_ctx_that_fits / KV_PAGE * KV_PAGE);
+	return log_error(engine->log, ENOMEM,
+			 "%s does not fit: its weights alone take %" PRIu64 " MiB and %" PRIu64
+			 " MiB are available; a model of at most %" PRIu64 " MiB would fit",
+			 gguf_name(engine->gguf), e.weight_bytes / MIB, e.available_bytes / MIB,
+			 e.available_bytes * 9 / 10 / MIB);
+}
+
+/* ---- reading and planning ---- */
+
+static int read_model(struct engine *engine, const char *path)
+{
+	int r;
+
+	r = gguf_open(path, engine->log, &engine->gguf);
+	if (r == 0)
+		r = model_create(engine->gguf, engine->log, &engine->model);
+	if (r == 0)
+		r = graph_build(engine->model, engine->log, &engine->graph);
+	if (r == 0)
+		r = fill_numbers(engine);
+	if (r < 0)
+		return r;
+	engine->value_offsets = calloc(engine->graph->n_values, sizeof(*engine->value_offsets));
+	if (!engine->value_offsets)
+		return log_oom(engine->log, "planning the memory");
+	engine->values_bytes = memory_plan_values(engine->graph, engine->params.n_batch,
+						  engine->params.n_outputs, engine->value_offsets);
+	return 0;
+}
+
+/* A choice of native devices spares the start of every OpenCL driver. */
+static enum device_scope scope_of(const char *selector)
+{
+	if (selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0))
+		return DEVICES_NATIVE;
+	return DEVICES_ALL;
+}
+
+static int choose_devices(struct engine *engine, const char *selector)
+{
+	int n = 1;
+
+	if (selector)
+		n = device_list_select(engine->device_list, selector, engine->log, engine->entries,
+				       PLAN_DEVICES_MAX);
+	else
+		engine->entries[0] = device_list_default(engine->device_list);
+	if (n < 0)
+		return n;
+	engine->n_entries = (uint32_t)n;
+	for (uint32_t i = 0; i < engine->n_entries; i++)
+		engine->plan_devices[i] = (struct plan_device){engine->entries[i]->name, 1};
+	return partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
+				  &engine->plan);
+}
+
+/* ---- devices ---- */
+
+static bool wants_packed(const struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan.n_segments; i++) {
+		if (device_weight_form(engine->devices[i].device) == WEIGHTS_PACKED)
+			return true;
+	}
+	return false;
+}
+
+static int pack_weights(struct engine *engine, const struct engine_params *params)
+{
+	struct packed_params packed_params = {
+		.model = engine->model,
+		.cache_dir = params->cache_dir,
+		.progress = params->progress,
+		.log = engine->log,
+	};
+	int r;
+
+	if (!wants_packed(engine))
+		return 0;
+	r = thread_pool_create(params->n_threads, engine->log, &packed_params.pool);
+	if (r < 0)
+		return r;
+	r = packed_create(&packed_params, &engine->packed);
+	thread_pool_destroy(packed_params.pool);
+	return r;
+}
+
+static int open_device(struct engine *engine, uint32_t i, const struct engine_params *params)
+{
+	const struct device_entry *entry = engine->entries[engine->plan.segments[i].device];
+	struct device_params device_params = {
+		.ops = entry->ops,
+		.driver_data = entry->driver_data,
+		.n_threads = params->n_threads,
+		.activations = params->activations,
+		.cache_dir = params->cache_dir,
+		.log = engine->log,
+	};
+
+	return device_open(&device_params, &engine->devices[i].device);
+}
+
+static int make_weight(struct engine *engine, struct engine_device *device,
+		       const struct matrix *matrix)
+{
+	struct buffer_params params = {
+		.size_bytes = matrix->tensor->size_bytes,
+		.initial = matrix->tensor->data,
+		.read_only = true,
+	};
+
+	if (device->weights[matrix->id])
+		return 0;
+	if (device_weight_form(device->device) == WEIGHTS_PACKED) {
+		params.initial = packed_matrix(engine->packed, matrix->id);
+		params.size_bytes =
+			packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols);
+	}
+	return buffer_create(device->device, &params, &device->weights[matrix->id]);
+}
+
+static int make_cache(struct engine *engine, struct engine_device *device, const struct op *rope)
+{
+	struct kv_params kv = kv_params_of(engine);
+	struct buffer_params params = {.size_bytes = layer_kv_bytes(engine, rope, &kv)};
+
+	return buffer_create(device->device, &params, &device->kv[rope->layer]);
+}
+
+static int make_buffers(struct engine *engine, struct engine_device *device,
+			const struct plan_segment *segment)
+{
+	struct buffer_params values = {.size_bytes = engine->values_bytes};
+	int r = 0;
+
+	device->weights = calloc(engine->model->n_matrices, sizeof(struct buffer *));
+	device->kv = calloc(engine->model->n_layers, sizeof(struct buffer *));
+	if (!device->weights || !device->kv)
+		return log_oom(engine->log, "preparing a device");
+	for (uint32_t i = 0; i < segment->n_ops && r == 0; i++) {
+		const struct op *op = &engine->graph->ops[segment->first_op + i];
+
+		for (uint32_t k = 0; k < op->n_weights && r == 0; k++)
+			r = make_weight(engine, device, op->weight[k]);
+		if (r == 0 && op->kind == OP_ROPE)
+			r = make_cache(engine, device, op);
+	}
+	return r < 0 ? r : buffer_create(device->device, &values, &device->values);
+}
+
+static int make_segment(struct engine *engine, uint32_t i)
+{
+	struct engine_device *device = &engine->devices[i];
+	const struct plan_segment *segment = &engine->plan.segments[i];
+	struct segment_params params;
+	int r;
+
+	r = make_buffers(engine, device, segment);
+	if (r < 0)
+		return r;
+	params = (struct segment_params){
+		.graph = engine->graph,
+		.first_op = segment->first_op,
+		.n_ops = segment->n_ops,
+		.max_tokens = engine->params.n_batch,
+		.max_outputs = engine->params.n_outputs,
+		.max_runs = engine->params.n_sessions,
+		.max_pages = engine->max_pages,
+		.kv_type = engine->params.kv_type,
+		.weights = device->weights,
+		.values = device->values,
+		.value_offsets = engine->value_offsets,
+		.kv = device->kv,
+	};
+	return segment_create(device->device, &params, &device->segment);
+}
+
+static int make_devices(struct engine *engine, const struct engine_params *params)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < engine->plan.n_segments && r == 0; i++)
+		r = open_device(engine, i, params);
+	if (r == 0)
+		r = pack_weights(engine, params);
+	for (uint32_t i = 0; i < engine->plan.n_segments && r == 0; i++)
+		r = make_segment(engine, i);
+	return r;
+}
+
+static int make_pools(struct engine *engine)
+{
+	struct kv_params kv = kv_params_of(engine);
+
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
+		if (kv_pool_init(&engine->pools[g], memory_plan_kv_pages(engine->graph, g, &kv)) <
+		    0)
+			return log_oom(engine->log, "preparing the cache");
+	}
+	if (step_memory_init(engine) < 0)
+		return log_oom(engine->log, "preparing steps");
+	return 0;
+}
+
+/* ---- */
+
+static int load(struct engine *engine, const struct engine_params *params)
+{
+	int r;
+
+	r = read_model(engine, params->model_path);
+	if (r == 0)
+		r = vocabulary_create(engine->gguf, engine->log, &engine->vocabulary);
+	if (r == 0)
+		r = device_list_create(scope_of(params->device), engine->log, &engine->device_list);
+	if (r == 0)
+		r = choose_devices(engine, params->device);
+	if (r == 0)
+		r = check_memory(engine);
+	if (r == 0)
+		r = make_devices(engine, params);
+	if (r == 0)
+		r = make_pools(engine);
+	return r;
+}
+
+static struct engine *new_engine(const struct engine_params *params)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return NULL;
+	engine->log = params->log;
+	engine->params = *params;
+	(void)pthread_mutex_init(&engine->lock, NULL);
+	return engine;
+}
+
+int engine_create(const struct engine_params *params, struct engine **ret_engine)
+{
+	_cleanup_(engine_destroy_p) struct engine *engine = new_engine(params);
+	int r;
+
+	if (!engine)
+		return log_oom(params->log, "loading the model");
+	r = load(engine, params);
+	if (r < 0)
+		return r;
+	*ret_engine = TAKE(engine);
+	return 0;
+}
+
+int engine_estimate(const struct engine_params *params, struct engine_estimate *ret_estimate)
+{
+	_cleanup_(engine_destroy_p) struct engine *engine = new_engine(params);
+	int r;
+
+	if (!engine)
+		return log_oom(params->log, "estimating the model");
+	r = read_model(engine, params->model_path);
+	if (r == 0)
+		r = device_list_create(DEVICES_NATIVE, engine->log, &engine->device_list);
+	if (r < 0)
+		return r;
+	make_estimate(engine, ret_estimate);
+	return 0;
+}
+
+static void release_device(struct engine *engine, struct engine_device *device)
+{
+	segment_destroy(device->segment);
+	buffer_destroy(device->values);
+	for (uint32_t i = 0; device->weights && i < engine->model->n_matrices; i++)
+		buffer_destroy(device->weights[i]);
+	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
+		buffer_destroy(device->kv[i]);
+	free(device->weights);
+	free(device->kv);
+	device_close(device->device);
+}
+
+void engine_destroy(struct engine *engine)
+{
+	if (!engine)
+		return;
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++)
+		release_device(engine, &engine->devices[i]);
+	for (int g = 0; g < KV_GROUPS_MAX; g++)
+		kv_pool_finish(&engine->pools[g]);
+	step_memory_finish(engine);
+	device_list_destroy(engine->device_list);
+	packed_destroy(engine->packed);
+	vocabulary_destroy(engine->vocabulary);
+	free(engine->value_offsets);
+	graph_destroy(engine->graph);
+	model_destroy(engine->model);
+	gguf_close(engine->gguf);
+	(void)pthread_mutex_destroy(&engine->lock);
+	free(engine);
+}
+
+const struct model *engine_model(const struct engine *engine)
+{
+	return engine->model;
+}
+
+const struct graph *engine_graph(const struct engine *engine)
+{
+	return engine->graph;
+}
+
+const struct vocabulary *engine_vocabulary(const struct engine *engine)
+{
+	return engine->vocabulary;
+}
+
+const struct plan *engine_plan(const struct engine *engine)
+{
+	return &engine->plan;
+}
+
+const struct plan_device *engine_plan_devices(const struct engine *engine)
+{
+	return engine->plan_devices;
+}
+
+uint32_t engine_n_ctx(const struct engine *engine)
+{
+	return engine->params.n_ctx;
+}
+
+uint32_t engine_n_batch(const struct engine *engine)
+{
+	return engine->params.n_batch;
+}
+
+const struct log *engine_log(const struct engine *engine)
+{
+	return engine->log;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loaded model on its devices. The engine is what all conversations share: weights, plan, the pool
+ * of cache pages; after engine_create() only that pool and the devices' scratch memory change. A
+ * session (session.h) is one conversation. Steps are taken by engine_step(), for several sessions at
+ * once if wanted.
+ *
+ * Threads: engine_step() and session calls on one engine may come from any thread; they take turns.
+ */
+#ifndef SLM_ENGINE_ENGINE_H
+#define SLM_ENGINE_ENGINE_H
+
+#include "device.h"
+#include "graph.h"
+#include "log.h"
+#include "model.h"
+#include "packed.h"
+#include "packed_type.h"
+#include "plan.h"
+
+enum {
+	ENGINE_CONTEXT_DEFAULT =
+		8192, /* positions, or fewer where the model was trained on fewer */
+	ENGINE_BATCH_DEFAULT = 512,
+	ENGINE_SESSIONS_MAX = 1024,
+};
+
+struct engine;
+struct session;
+struct vocabulary;
+
+/* Zero in a number means its default. Lives only during the call. */
+struct engine_params {
+	const char *model_path;
+	const char *device; /* as device_list_select() reads it; NULL: the best there is */
+	unsigned n_threads;
+	uint32_t n_ctx;	     /* positions of a session */
+	uint32_t n_sessions; /* at most, at once; default 1 */
+	uint32_t n_batch;    /* tokens of a step */
+	uint32_t n_outputs;  /* rows of logits of a step; default n_sessions */
+	enum kv_type kv_type;
+	enum activation_form activations;
+	const char *cache_dir;		 /* NULL: keep nothing on disk */
+	bool ignore_memory;		 /* load even what does not seem to fit */
+	const struct progress *progress; /* NULL: none */
+	const struct log *log;		 /* outlives the engine */
+};
+
+/* What a model would take, before it is loaded. */
+struct engine_estimate {
+	uint64_t weight_bytes;
+	uint64_t kv_bytes;
+	uint64_t value_bytes;
+	uint64_t total_bytes;
+	uint64_t available_bytes; /* of the host now */
+	uint32_t n_ctx;		  /* that the figures are for */
+	uint32_t n_ctx_that_fits; /* 0: not even the weights fit */
+};
+
+/*
+ * 0; what reading the model gave (gguf.h, model.h); -ENODEV when the wanted device cannot be had;
+ * -ENOMEM when the model does not fit (logged with the estimate) or memory is short; -EINVAL for
+ * numbers out of range.
+ */
+int engine_create(const struct engine_params *params, struct engine **ret_engine);
+/* All its sessions are gone by then. */
+void engine_destroy(struct engine *engine);
+
+int engine_estimate(const struct engine_params *params, struct engine_estimate *ret_estimate);
+
+const struct model *engine_model(const struct engine *engine);
+const struct graph *engine_graph(const struct engine *engine);
+const struct vocabulary *engine_vocabulary(const struct engine *engine);
+const struct plan *engine_plan(const struct engine *engine);
+const struct plan_device *engine_plan_devices(const struct engine *engine);
+uint32_t engine_n_ctx(const struct engine *engine);
+uint32_t engine_n_batch(const struct engine *engine);
+const struct log *engine_log(const struct engine *engine);
+
+/*
+ * One pass over tokens that the SESSIONS still have to evaluate (session_sync() said which), at most
+ * n_batch in all, shared out among them. Returns how many tokens are left to evaluate in all of
+ * them, so that 0 means: all have their logits; or -EIO, -ENODEV, -ENOMEM where a device fails.
+ */
+int64_t engine_step(struct engine *engine, struct session *const *sessions, uint32_t n_sessions);
+
+#endif

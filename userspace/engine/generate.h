@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One answer: evaluates the text, then picks, appends and shows tokens until something ends it. What
+ * the command, the daemon and the library have in common.
+ */
+#ifndef SLM_ENGINE_GENERATE_H
+#define SLM_ENGINE_GENERATE_H
+
+#include <stdbool.h>
+
+#include "sampler.h"
+#include "session.h"
+
+enum { GENERATE_STOPS_MAX = 64, GENERATE_STOP_BYTES_MAX = 4096 };
+
+enum generate_end {
+	GENERATE_END_TOKEN,  /* the model ended its answer */
+	GENERATE_END_STOP,   /* a stop string was about to appear */
+	GENERATE_END_LENGTH, /* max_tokens, or the context is full */
+	GENERATE_END_CANCELED,
+};
+
+struct generate_params {
+	struct sampler_params sampler;
+	int64_t max_tokens;	  /* negative: as many as the context holds */
+	const char *const *stops; /* [n_stops] */
+	uint32_t n_stops;
+	bool show_control; /* control tokens appear in the text */
+	bool ignore_end;   /* go on after an end token */
+	/*
+	 * Gets the answer as it grows: whole characters, never the beginning of what may become a
+	 * stop string. Not 0 ends the answer. NULL: nobody listens.
+	 */
+	int (*write)(void *data, const char *text, size_t size_bytes);
+	void *data;
+	const volatile int *cancel; /* NULL, or not 0 once the answer is to end */
+};
+
+struct generate_result {
+	enum generate_end end;
+	size_t n_prompt;    /* tokens of the text that was handed in */
+	size_t n_kept;	    /* of them, in the cache already */
+	size_t n_generated; /* tokens of the answer, an end token included */
+	uint64_t prompt_ns; /* until the first logits */
+	uint64_t answer_ns; /* from then on */
+};
+
+/*
+ * Continues the N tokens TOKENS in SESSION. The session then holds the text with the answer (without
+ * an end token), for the next call to continue. 0 also for a canceled answer; -EINVAL for
+ * parameters out of range (logged); else what session_sync() and engine_step() give.
+ */
+int generate(struct session *session, const int32_t *tokens, size_t n,
+	     const struct generate_params *params, struct generate_result *ret_result);
+
+const char *generate_end_name(enum generate_end end);
+
+#endif

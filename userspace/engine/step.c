@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns one pass through the plan: gathering tokens of the sessions into a step, running the segments
+ * in order, handing out logits. Refuses to decide who gets how much beyond an even share.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "internal.h"
+
+/* ---- memory ---- */
+
+int step_memory_init(struct engine *engine)
+{
+	const struct engine_params *params = &engine->params;
+	struct step_memory *memory = &engine->step;
+	bool complete = true;
+
+	memory->tokens = calloc(params->n_batch, sizeof(*memory->tokens));
+	memory->positions = calloc(params->n_batch, sizeof(*memory->positions));
+	memory->row_runs = calloc(params->n_batch, sizeof(*memory->row_runs));
+	memory->outputs = calloc(params->n_outputs, sizeof(*memory->outputs));
+	memory->owners = calloc(params->n_outputs, sizeof(*memory->owners));
+	memory->output_positions = calloc(params->n_outputs, sizeof(*memory->output_positions));
+	memory->runs = calloc(params->n_sessions, sizeof(*memory->runs));
+	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
+	memory->crossing = calloc((size_t)params->n_batch * engine->model->n_embd, sizeof(float));
+	memory->logits = calloc(engine->model->n_vocab, sizeof(float));
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
+		memory->pages[g] = calloc((size_t)params->n_sessions * engine->max_pages,
+					  sizeof(*memory->pages[g]));
+		complete = complete && memory->pages[g];
+	}
+	for (uint32_t i = 0; i < engine->model->n_ropes; i++) {
+		size_t pairs = engine->model->ropes[i].n_dims / 2;
+
+		memory->frequencies[i] = calloc(pairs + 1, sizeof(*memory->frequencies[i]));
+		memory->rope[i] = calloc(2 * pairs * params->n_batch + 1, sizeof(float));
+		complete = complete && memory->frequencies[i] && memory->rope[i];
+		if (complete)
+			rope_frequencies(&engine->model->ropes[i], memory->frequencies[i]);
+	}
+	return complete && memory->tokens && memory->positions && memory->row_runs &&
+			       memory->outputs && memory->owners && memory->output_positions &&
+			       memory->runs && memory->run_owners && memory->crossing &&
+			       memory->logits
+		       ? 0
+		       : -ENOMEM;
+}
+
+void step_memory_finish(struct engine *engine)
+{
+	struct step_memory *memory = &engine->step;
+
+	free(memory->tokens);
+	free(memory->positions);
+	free(memory->row_runs);
+	free(memory->outputs);
+	free(memory->owners);
+	free(memory->output_positions);
+	free(memory->runs);
+	free(memory->run_owners);
+	free(memory->crossing);
+	free(memory->logits);
+	for (int i = 0; i < KV_GROUPS_MAX; i++)
+		free(memory->pages[i]);
+	for (int i = 0; i < MODEL_ROPES_MAX; i++) {
+		free(memory->frequencies[i]);
+		free(memory->rope[i]);
+	}
+}
+
+/* ---- gathering ---- */
+
+static size_t pending(const struct session *session)
+{
+	return session->n_tokens - session->n_done;
+}
+
+static bool wants_output(const struct session *session, size_t position)
+{
+	return position == session->n_tokens - 1 ||
+	       (session->observe && position >= session->observe_from);
+}
+
+/* One row of the step: token POSITION of the session. */
+static void add_row(struct engine *engine, struct step *step, struct session *session,
+		    size_t position)
+{
+	struct step_memory *memory = &engine->step;
+	uint32_t row = step->n_tokens++;
+
+	memory->tokens[row] = session->tokens[position];
+	memory->positions[row] = (uint32_t)position;
+	memory->row_runs[row] = step->n_runs;
+	if (wants_output(session, position)) {
+		memory->owners[step->n_outputs] = session;
+		memory->output_positions[step->n_outputs] = (uint32_t)position;
+		memory->outputs[step->n_outputs++] = row;
+	}
+}
+
+static void add_pages(struct engine *engine, const struct step *step, const struct session *session)
+{
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
+		const struct kv_table *table = &session->tables[g];
+		uint32_t *to = engine->step.pages[g] + (size_t)step->n_runs * step->page_stride;
+
+		memcpy(to, table->pages, MIN(table->end, step->page_stride) * sizeof(*to));
+	}
+}
+
+/* As many rows of the session as SHARE and the room for outputs allow. */
+static int add_session(struct engine *engine, struct step *step, struct session *session,
+		       size_t share)
+{
+	uint32_t first_row = step->n_tokens;
+	size_t n = MIN(pending(session), share);
+
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
+		int r = kv_table_extend(&session->tables[g], &engine->pools[g],
+					(uint32_t)(session->n_done + n));
+
+		if (r < 0)
+			return log_error(engine->log, -r, "the cache has no page left");
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (wants_output(session, session->n_done + i) &&
+		    step->n_outputs == engine->params.n_outputs)
+			break;
+		add_row(engine, step, session, session->n_done + i);
+	}
+	if (step->n_tokens == first_row)
+		return 0;
+	engine->step.runs[step->n_runs] =
+		(struct step_run){first_row, step->n_tokens - first_row, (uint32_t)session->n_done};
+	engine->step.run_owners[step->n_runs] = session;
+	add_pages(engine, step, session);
+	step->n_runs++;
+	return 0;
+}
+
+/* The page tables of a step are as wide as its longest sequence. */
+static uint32_t widest_table(const struct engine *engine, struct session *const *sessions,
+			     uint32_t n_sessions)
+{
+	size_t longest = 1;
+
+	for (uint32_t i = 0; i < n_sessions; i++)
+		longest = MAX(longest, MIN(sessions[i]->n_tokens,
+					   sessions[i]->n_done + engine->params.n_batch));
+	return (uint32_t)div_up(longest, KV_PAGE);
+}
+
+static int gather(struct engine *engine, struct session *const *sessions, uint32_t n_sessions,
+		  struct step *step)
+{
+	uint32_t left = 0;
+
+	*step = (struct step){.page_stride = widest_table(engine, sessions, n_sessions)};
+	for (uint32_t i = 0; i < n_sessions; i++)
+		left += pending(sessions[i]) > 0;
+	for (uint32_t i = 0; i < n_sessions; i++) {
+		size_t room = engine->params.n_batch - step->n_tokens;
+		int r;
+
+		if (pending(sessions[i]) == 0)
+			continue;
+		/* Those that only decode leave most of their share to those that prefill. */
+		r = add_session(engine, step, sessions[i], MAX(room / left, 1));
+		if (r < 0)
+			return r;
+		left--;
+	}
+	return 0;
+}
+
+static void fill_step(struct engine *engine, struct step *step)
+{
+	struct step_memory *memory = &engine->step;
+
+	for (uint32_t i = 0; i < engine->model->n_ropes; i++) {
+		rope_table(memory->frequencies[i], engine->model->ropes[i].n_dims / 2,
+			   memory->positions, step->n_tokens, memory->rope[i]);
+		step->rope[i] = memory->rope[i];
+	}
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++)
+		step->pages[g] = memory->pages[g];
+	step->tokens = memory->tokens;
+	step->positions = memory->positions;
+	step->row_runs = memory->row_runs;
+	step->runs = memory->runs;
+	step->outputs = memory->outputs;
+}
+
+/* ---- running ---- */
+
+/* Carries the residual stream from the device before. */
+static int cross(struct engine *engine, uint32_t i, uint32_t n_tokens)
+{
+	const struct plan_segment *segment = &engine->plan.segments[i];
+	const struct value *value = &engine->graph->values[segment->input];
+	size_t bytes = (size_t)n_tokens * value->n_cols * sizeof(float);
+	uint64_t offset = engine->value_offsets[segment->input];
+	int r;
+
+	r = buffer_read(engine->devices[i - 1].values, offset, engine->step.crossing, bytes);
+	if (r < 0)
+		return r;
+	return buffer_write(engine->devices[i].values, offset, engine->step.crossing, bytes);
+}
+
+static int run_segments(struct engine *engine, const struct step *step)
+{
+	for (uint32_t i = 0; i < engine->plan.n_segments; i++) {
+		int r = i > 0 ? cross(engine, i, step->n_tokens) : 0;
+
+		if (r == 0)
+			r = segment_run(engine->devices[i].segment, step);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int hand_out_row(struct engine *engine, uint32_t row)
+{
+	struct session *session = engine->step.owners[row];
+	uint32_t position = engine->step.output_positions[row];
+	bool is_last = position == session->n_tokens - 1;
+	float *to = is_last ? session->logits : engine->step.logits;
+	size_t bytes = engine->model->n_vocab * sizeof(float);
+	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;
+	int r;
+
+	r = buffer_read(values, engine->value_offsets[engine->graph->logits] + row * bytes, to,
+			bytes);
+	if (r < 0)
+		return r;
+	session->has_logits = session->has_logits || is_last;
+	if (session->observe && position >= session->observe_from)
+		session->observe(session->observe_data, position, to);
+	return 0;
+}
+
+/* A step without logits still ends before its inputs change. */
+static int hand_out(struct engine *engine, const struct step *step)
+{
+	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;
+	float nothing;
+	int r = 0;
+
+	if (step->n_outputs == 0)
+		return buffer_read(values, 0, &nothing, sizeof(nothing));
+	for (uint32_t i = 0; i < step->n_outputs && r == 0; i++)
+		r = hand_out_row(engine, i);
+	return r;
+}
+
+/* The step's rows are in the cache now; pages behind every window are given back. */
+static void commit_run(struct engine *engine, struct session *session, const struct step_run *run)
+{
+	session->n_done += run->n_rows;
+	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
+		size_t kept = engine->graph->kv_groups[g].window + SESSION_REWIND;
+
+		if (engine->graph->kv_groups[g].window > 0 && session->n_done > kept)
+			kv_table_trim(&session->tables[g], &engine->pools[g],
+				      (uint32_t)(session->n_done - kept));
+	}
+}
+
+static int64_t step_locked(struct engine *engine, struct session *const *sessions,
+			   uint32_t n_sessions)
+{
+	struct step step;
+	int64_t left = 0;
+	int r;
+
+	r = gather(engine, sessions, n_sessions, &step);
+	if (r < 0)
+		return r;
+	if (step.n_tokens > 0) {
+		fill_step(engine, &step);
+		r = run_segments(engine, &step);
+		if (r == 0)
+			r = hand_out(engine, &step);
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < step.n_runs; i++)
+			commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i]);
+	}
+	for (uint32_t i = 0; i < n_sessions; i++)
+		left += (int64_t)pending(sessions[i]);
+	return left;
+}
+
+int64_t engine_step(struct engine *engine, struct session *const *sessions, uint32_t n_sessions)
+{
+	int64_t left;
+
+	(void)pthread_mutex_lock(&engine->lock);
+	left = step_locked(engine, sessions, n_sessions);
+	(void)pthread_mutex_unlock(&engine->lock);
+	return left;
+}
