@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs what the tests need and passes them: every build the project promises, every test.
+#
+#   tools/test.sh            everything (about a quarter of an hour on two cores)
+#   tools/test.sh quick      the release build and its tests only
+#
+# The real models are fetched once into the cache folder (331 MB); without network the tests that
+# want them are skipped and named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/packages.sh
+. tools/packages.sh
+
+mode=${1:-all}
+jobs=$(nproc)
+case $mode in
+all | quick) ;;
+*) die "what is '$mode'? usage: tools/test.sh [quick]" ;;
+esac
+
+# shellcheck disable=SC2086,SC2046
+need_packages $build_packages $run_packages $test_packages $(release_packages)
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# quietly WHAT COMMAND...: the output only when it fails.
+quietly() {
+	local what=$1 begin=$SECONDS
+	shift
+	if ! "$@" >"$log" 2>&1; then
+		grep -E 'error|Error|FAILED|No space' "$log" | head -n 30 >&2 || tail -n 30 "$log" >&2
+		die "$what failed"
+	fi
+	say "$what: done in $((SECONDS - begin)) s"
+}
+
+# build NAME PRESET [CMAKE ARGUMENT ...]: into build/NAME.
+build() {
+	local name=$1 preset=$2
+	shift 2
+	quietly "configuring $name" cmake --preset "$preset" -B "build/$name" "$@"
+	quietly "building $name" cmake --build "build/$name" -j "$jobs"
+}
+
+# tests NAME CTEST-ARGUMENT...: prints failures and the summary.
+tests() {
+	local name=$1 begin=$SECONDS
+	shift
+	if ! ctest --test-dir "build/$name" --output-on-failure "$@" >"$log" 2>&1; then
+		grep -vE '^ *[0-9/]+ Test .*Passed|^ *Start ' "$log" | tail -n 120 >&2
+		die "tests of $name failed"
+	fi
+	sed -n '/did not run/,/^$/p; /tests passed/p' "$log" >&2
+	say "tests of $name: passed in $((SECONDS - begin)) s"
+}
+
+fetch_models() {
+	local name
+	for name in smollm2-135m gemma3-270m; do
+		build/release/userspace/programs/slm pull "$name" ||
+			say "the tests that want $name will be skipped"
+	done
+}
+
+quietly "style" tools/style.sh
+build release release
+fetch_models
+tests release
+[ "$mode" = all ] || exit 0
+
+build clang release -DCMAKE_C_COMPILER=clang
+tests clang -L 'unit|kernel' -j "$jobs"
+build dev dev
+tests dev -L 'unit|kernel|device|system'
+build tsan tsan
+tests tsan -L 'unit|kernel' -R 'test_base|test_engine|kernel_cpu$'
+build fuzz fuzz
+tests fuzz -L fuzz
+say "all tests passed"
