@@ -175,12 +175,14 @@ static void load_queries(const struct cpu_run *run, const struct op *op,
 	tile->head_dim = op->head_dim;
 	tile->kv_type = run->segment->params.kv_type;
 	for (uint32_t w = 0; w < tile->width; w++) {
-		const float *q = w < n ? item_row(run, op, op->in[0], item, w) : NULL;
-
-		for (uint32_t d = 0; d < op->head_dim; d++)
-			member->q[d * tile->width + w] = q ? q[d] * op->scale : 0;
 		tile->max[w] = -3e38f;
 		tile->sum[w] = 0;
+	}
+	for (uint32_t w = 0; w < n; w++) {
+		const float *q = item_row(run, op, op->in[0], item, w);
+
+		for (uint32_t d = 0; d < op->head_dim; d++)
+			member->q[d * tile->width + w] = q[d] * op->scale;
 	}
 	memset(tile->acc, 0, (size_t)tile->width * op->head_dim * sizeof(float));
 }
@@ -191,17 +193,19 @@ static void page_limits(const struct cpu_run *run, const struct op *op,
 			int32_t first[TILE_WIDTH_MAX], int32_t last[TILE_WIDTH_MAX])
 {
 	int32_t begin = (int32_t)(page * KV_PAGE), window = (int32_t)op->window;
+	uint32_t n = item->n_rows * item->n_heads;
 
-	for (uint32_t w = 0; w < width; w++) {
-		int32_t position, from;
-
+	for (uint32_t w = 0; w < width; w++)
 		first[w] = last[w] = 0;
-		if (w >= item->n_rows * item->n_heads)
-			continue;
-		position = (int32_t)run->step->positions[item->first_row + w / item->n_heads];
-		from = window > 0 ? MAX(position - window + 1, 0) : 0;
-		first[w] = MAX(from - begin, 0);
-		last[w] = MIN(position + 1 - begin, KV_PAGE);
+	for (uint32_t row = 0, w = 0; w < n; row++) {
+		int32_t position = (int32_t)run->step->positions[item->first_row + row];
+		int32_t from = window > 0 ? position - window + 1 - begin : 0;
+		int32_t to = position + 1 - begin;
+
+		for (uint32_t h = 0; h < item->n_heads; h++, w++) {
+			first[w] = MAX(from, 0);
+			last[w] = MIN(to, KV_PAGE);
+		}
 	}
 }
 

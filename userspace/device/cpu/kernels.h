@@ -51,6 +51,16 @@ struct activation_tile {
 typedef void (*matmul_tile_fn)(const uint8_t *tile, uint32_t n_cols,
 			       const struct activation_tile *a, float out[TILE_FLOATS]);
 
+/* Where the results of a tile of weight rows go: N_ROWS tokens, N of the 16 lanes. */
+struct tile_output {
+	float *to;	   /* row t begins at to + t * stride */
+	const float *add;  /* likewise, or NULL; may be to */
+	const float *bias; /* [n], or NULL */
+	size_t stride;
+	uint32_t n_rows;
+	uint32_t n;
+};
+
 /* A page of keys and values as attention reads them, 16-byte aligned. */
 struct kv_page {
 	const uint8_t *keys;
@@ -86,13 +96,12 @@ struct cpu_kernels {
 	void (*norm)(const float *x, const float *norm, uint32_t n, float eps, const float *add,
 		     float *out);
 
-	/* to[r] = from[r] (+ bias[r]) (+ add[r]) for r < n <= 16; bias and add may be NULL */
-	void (*store)(const float *from, const float *bias, const float *add, uint32_t n,
-		      float *to);
+	/* to[t][r] = from[t][r] (+ bias[r]) (+ add[t][r]) */
+	void (*store)(const float from[TILE_FLOATS], const struct tile_output *out);
 
-	/* to[r] = act(gate[r]) * up[r] for r < n <= 16 */
-	void (*glu)(enum activation activation, const float *gate, const float *up, uint32_t n,
-		    float *to);
+	/* to[t][r] = act(gate[t][r]) * up[t][r] */
+	void (*glu)(enum activation activation, const float gate[TILE_FLOATS],
+		    const float up[TILE_FLOATS], const struct tile_output *out);
 
 	/* Rotates the first n_dims of a head by TABLE [n_dims / 2][2]; out may be x. */
 	void (*rotate)(enum rope_style style, const float *x, const float *table, uint32_t n_dims,

@@ -12,8 +12,9 @@
 #include "internal.h"
 
 enum {
-	TILES_PER_CHUNK = 4, /* of a prefill: they stay in the first-level cache */
-	CHUNKS_PER_MEMBER = 8,
+	DECODE_CHUNK = 24, /* tiles of weights: long streams from memory */
+	PREFILL_CHUNK = 4, /* they stay in the first-level cache */
+	CHUNKS_PER_MEMBER = 4,
 };
 
 /* ---- activations ---- */
@@ -198,46 +199,68 @@ static void multiply(const struct cpu_run *run, const struct op *op, uint32_t we
 						matrix->n_cols, a, out);
 }
 
+/* Where rows of value VALUE from FIRST_ROW on, columns from COLUMN on, are. */
+static struct tile_output output_at(const struct cpu_run *run, const struct op *op, int32_t value,
+				    uint32_t first_row, uint32_t column)
+{
+	struct tile_output out = {
+		.to = cpu_row(run, value, first_row) + column,
+		.add = op->add == NO_VALUE ? NULL : cpu_row(run, op->add, first_row) + column,
+		.stride = run->segment->params.graph->values[value].n_cols,
+	};
+
+	return out;
+}
+
 static void matmul_tile(const struct cpu_run *run, const struct op *op,
 			const struct weight_tile *tile, const struct activation_tile *a,
 			uint32_t first_row, uint32_t n_rows)
 {
+	struct tile_output out = output_at(run, op, op->out[tile->weight], first_row, tile->row);
 	const struct vector *bias = &op->bias[tile->weight];
-	_Alignas(64) float out[TILE_FLOATS];
+	_Alignas(64) float sums[TILE_FLOATS];
 
-	multiply(run, op, tile->weight, tile->row, a, out);
-	for (uint32_t t = 0; t < n_rows; t++)
-		run->kernels->store(out + PACKED_ROWS * t,
-				    bias->n > 0 ? bias->data + tile->row : NULL,
-				    op->add == NO_VALUE
-					    ? NULL
-					    : cpu_row(run, op->add, first_row + t) + tile->row,
-				    tile->n_rows,
-				    cpu_row(run, op->out[tile->weight], first_row + t) + tile->row);
+	multiply(run, op, tile->weight, tile->row, a, sums);
+	out.bias = bias->n > 0 ? bias->data + tile->row : NULL;
+	out.n = tile->n_rows;
+	out.n_rows = n_rows;
+	run->kernels->store(sums, &out);
 }
 
-static void glu_tile(const struct cpu_run *run, const struct op *op, const struct weight_tile *tile,
-		     const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
+/*
+ * The gates of a whole chunk first, then the ups: each matrix is read as one long stream, which the
+ * prefetchers of the memory need.
+ */
+static void glu_tiles(const struct cpu_run *run, const struct op *op, size_t first, size_t last,
+		      const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
 {
-	_Alignas(64) float gate[TILE_FLOATS], up[TILE_FLOATS];
+	_Alignas(64) float gates[DECODE_CHUNK][TILE_FLOATS], up[TILE_FLOATS];
 
-	multiply(run, op, 0, tile->row, a, gate);
-	multiply(run, op, 1, tile->row, a, up);
-	for (uint32_t t = 0; t < n_rows; t++)
-		run->kernels->glu(op->activation, gate + PACKED_ROWS * t, up + PACKED_ROWS * t,
-				  tile->n_rows,
-				  cpu_row(run, op->out[0], first_row + t) + tile->row);
+	for (size_t item = first; item < last; item++)
+		multiply(run, op, 0, (uint32_t)item * PACKED_ROWS, a, gates[item - first]);
+	for (size_t item = first; item < last; item++) {
+		uint32_t row = (uint32_t)item * PACKED_ROWS;
+		struct tile_output out = output_at(run, op, op->out[0], first_row, row);
+
+		multiply(run, op, 1, row, a, up);
+		out.n = MIN(op->weight[0]->n_rows - row, PACKED_ROWS);
+		out.n_rows = n_rows;
+		run->kernels->glu(op->activation, gates[item - first], up, &out);
+	}
 }
 
-static void product_tile(const struct cpu_run *run, const struct op *op, size_t item,
-			 const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
+static void product_tiles(const struct cpu_run *run, const struct op *op, size_t first, size_t last,
+			  const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
 {
-	struct weight_tile tile = weight_tile_at(op, item);
+	if (op->kind == OP_GLU) {
+		glu_tiles(run, op, first, last, a, first_row, n_rows);
+		return;
+	}
+	for (size_t item = first; item < last; item++) {
+		struct weight_tile tile = weight_tile_at(op, item);
 
-	if (op->kind == OP_GLU)
-		glu_tile(run, op, &tile, a, first_row, n_rows);
-	else
 		matmul_tile(run, op, &tile, a, first_row, n_rows);
+	}
 }
 
 static void products_of_many(const struct cpu_run *run, const struct op *op, size_t first,
@@ -251,8 +274,7 @@ static void products_of_many(const struct cpu_run *run, const struct op *op, siz
 						   tile_width(run->kernels, n),
 						   op->weight[0]->n_cols);
 
-		for (size_t item = first; item < last; item++)
-			product_tile(run, op, item, &a, row, n);
+		product_tiles(run, op, first, last, &a, row, n);
 	}
 }
 
@@ -260,7 +282,7 @@ static size_t chunk_of(const struct cpu_run *run, size_t n_items, uint32_t n_row
 {
 	size_t fair = n_items / (thread_pool_size(run->pool) * CHUNKS_PER_MEMBER);
 
-	return MAX(n_rows > 1 ? MIN(fair, TILES_PER_CHUNK) : fair, 1);
+	return MAX(MIN(fair, n_rows > 1 ? PREFILL_CHUNK : DECODE_CHUNK), 1);
 }
 
 void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index)
@@ -280,8 +302,7 @@ void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index)
 		if (n_rows > 1)
 			products_of_many(run, op, first, last);
 		else
-			for (size_t item = first; item < last; item++)
-				product_tile(run, op, item, &member->own, 0, 1);
+			product_tiles(run, op, first, last, &member->own, 0, 1);
 	}
 	thread_pool_barrier(run->pool, index);
 }

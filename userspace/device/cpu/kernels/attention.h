@@ -169,32 +169,71 @@ SIMD void page_scores(const struct attention_tile *tile, enum tensor_type type, 
 	}
 }
 
-/* Scores of one row to weights; cells outside [first, last) get 0. Returns the factor by which
- * what was summed before shrinks. */
-static float page_softmax(float *scores, uint32_t from, uint32_t to, uint32_t first, uint32_t last,
-			  float *max, float *sum)
+/* Cells [from, to) outside [first, last) of one row get VALUE. */
+SIMD void mask_row(float *scores, uint32_t from, uint32_t to, uint32_t first, uint32_t last,
+		   float value)
 {
-	float old = *max, factor;
-	vf largest = vf_set1(old), total = vf_zero();
-
 	for (uint32_t i = from; i < first; i++)
-		scores[i] = MASKED;
+		scores[i] = value;
 	for (uint32_t i = last; i < to; i++)
-		scores[i] = MASKED;
+		scores[i] = value;
+}
+
+SIMD float row_max(const float *scores, uint32_t from, uint32_t to, float max)
+{
+	vf largest = vf_set1(max);
+
 	for (uint32_t i = from; i < to; i += 16)
 		largest = vf_max(largest, vf_load(scores + i));
-	*max = vf_largest(largest);
-	for (uint32_t i = from; i < to; i += 16)
-		vf_store(scores + i, vf_exp(vf_sub(vf_load(scores + i), vf_set1(*max))));
-	for (uint32_t i = from; i < first; i++)
-		scores[i] = 0;
-	for (uint32_t i = last; i < to; i++)
-		scores[i] = 0;
-	for (uint32_t i = from; i < to; i += 16)
-		total = vf_add(total, vf_load(scores + i));
-	factor = expf(old - *max);
-	*sum = *sum * factor + vf_sum(total);
-	return factor;
+	return vf_largest(largest);
+}
+
+/* Scores of one row to weights; their sum. */
+SIMD float row_weights(float *scores, uint32_t from, uint32_t to, float max)
+{
+	vf total = vf_zero();
+
+	for (uint32_t i = from; i < to; i += 16) {
+		vf p = vf_exp(vf_sub(vf_load(scores + i), vf_set1(max)));
+
+		vf_store(scores + i, p);
+		total = vf_add(total, p);
+	}
+	return vf_sum(total);
+}
+
+/*
+ * Scores to weights, row by row; cells that a row does not see get 0. FACTORS say by how much what
+ * was summed before shrinks. FROM and TO are multiples of 16.
+ */
+static void page_softmax(struct attention_tile *tile, float *scores, uint32_t from, uint32_t to,
+			 const int32_t *first, const int32_t *last, float *factors)
+{
+	float old[16] = {0}, new[16] = {0};
+
+	for (uint32_t t = 0; t < tile->width; t++) {
+		float *row = scores + KV_PAGE * t;
+		bool blind = first[t] >= last[t];
+
+		old[t] = tile->max[t];
+		mask_row(row, from, to, blind ? from : (uint32_t)first[t],
+			 blind ? from : (uint32_t)last[t], MASKED);
+		tile->max[t] = new[t] = row_max(row, from, to, old[t]);
+	}
+	vf_store(old, vf_exp(vf_sub(vf_load(old), vf_load(new))));
+	for (uint32_t t = 0; t < tile->width; t++) {
+		float *row = scores + KV_PAGE * t;
+		float sum;
+
+		factors[t] = old[t];
+		if (first[t] >= last[t]) {
+			memset(row + from, 0, (to - from) * sizeof(*row));
+			continue;
+		}
+		sum = row_weights(row, from, to, tile->max[t]);
+		mask_row(row, from, to, (uint32_t)first[t], (uint32_t)last[t], 0);
+		tile->sum[t] = tile->sum[t] * factors[t] + sum;
+	}
 }
 
 SIMD void page_values_tail(const struct attention_tile *tile, enum tensor_type type,
@@ -257,20 +296,9 @@ SIMD void attend_page(struct attention_tile *tile, enum tensor_type type,
 		      uint32_t from, uint32_t to, const unsigned width)
 {
 	float scores[SIMD_MAX_WIDTH * KV_PAGE], factors[SIMD_MAX_WIDTH];
-	uint32_t aligned_from = from / 16 * 16, aligned_to = (to + 15) / 16 * 16;
 
 	page_scores(tile, type, page->keys, from, to, width, scores);
-	for (unsigned t = 0; t < width; t++) {
-		if (first[t] < last[t]) {
-			factors[t] = page_softmax(scores + KV_PAGE * t, aligned_from, aligned_to,
-						  (uint32_t)first[t], (uint32_t)last[t],
-						  &tile->max[t], &tile->sum[t]);
-			continue;
-		}
-		factors[t] = 1;
-		memset(scores + KV_PAGE * t + aligned_from, 0,
-		       (aligned_to - aligned_from) * sizeof(*scores));
-	}
+	page_softmax(tile, scores, from / 16 * 16, (to + 15) / 16 * 16, first, last, factors);
 	page_values(tile, type, page->values, from, to, width, scores, factors);
 }
 

@@ -33,8 +33,7 @@ SIMD float quantize_block(const float *x, uint32_t n, int8_t *codes, int32_t sum
 	}
 	vf_store_i8(codes, vf_mul(a, vf_set1(inverse)));
 	vf_store_i8(codes + 16, vf_mul(b, vf_set1(inverse)));
-	sums[0] = sum_i8(codes);
-	sums[1] = sum_i8(codes + 16);
+	sum_halves_i8(codes, sums);
 	return largest / 127.0f;
 }
 
@@ -94,29 +93,41 @@ static void norm_row(const float *x, const float *norm, uint32_t n, float eps, c
 	}
 }
 
-static void store_rows(const float *from, const float *bias, const float *add, uint32_t n,
-		       float *to)
+static void store_rows(const float from[TILE_FLOATS], const struct tile_output *out)
 {
-	vf y = vf_load_n(from, n);
+	vf bias = out->bias ? vf_load_n(out->bias, out->n) : vf_zero();
 
-	if (bias)
-		y = vf_add(y, vf_load_n(bias, n));
-	if (add)
-		y = vf_add(y, vf_load_n(add, n));
-	vf_store_n(to, y, n);
+	for (uint32_t t = 0; t < out->n_rows; t++) {
+		vf y = vf_load(from + PACKED_ROWS * t);
+
+		if (out->bias)
+			y = vf_add(y, bias);
+		if (out->add)
+			y = vf_add(y, vf_load_n(out->add + t * out->stride, out->n));
+		vf_store_n(out->to + t * out->stride, y, out->n);
+	}
 }
 
 /* silu(x) = x sigmoid(x); gelu(x) = x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3) */
-static void glu_rows(enum activation activation, const float *gate, const float *up, uint32_t n,
-		     float *to)
+SIMD vf activate(enum activation activation, vf x)
 {
-	vf x = vf_load_n(gate, n), z = vf_sub(vf_zero(), x), y;
+	vf z = vf_sub(vf_zero(), x);
 
 	if (activation == ACTIVATION_GELU_TANH)
 		z = vf_mul(vf_mul(x, vf_set1(-1.59576912f)),
 			   vf_fma(vf_mul(x, x), vf_set1(0.044715f), vf_set1(1.0f)));
-	y = vf_div(x, vf_add(vf_set1(1.0f), vf_exp(z)));
-	vf_store_n(to, vf_mul(y, vf_load_n(up, n)), n);
+	return vf_div(x, vf_add(vf_set1(1.0f), vf_exp(z)));
+}
+
+static void glu_rows(enum activation activation, const float gate[TILE_FLOATS],
+		     const float up[TILE_FLOATS], const struct tile_output *out)
+{
+	for (uint32_t t = 0; t < out->n_rows; t++) {
+		vf y = activate(activation, vf_load(gate + PACKED_ROWS * t));
+
+		vf_store_n(out->to + t * out->stride, vf_mul(y, vf_load(up + PACKED_ROWS * t)),
+			   out->n);
+	}
 }
 
 static void rotate_scalar(float x, float y, const float *cs, float *ret_x, float *ret_y)

@@ -211,6 +211,12 @@ SIMD int32_t sum_i8(const int8_t *p)
 	return _mm_cvtsi128_si32(s) + _mm_extract_epi32(s, 2) - 16 * 128;
 }
 
+SIMD void sum_halves_i8(const int8_t *p, int32_t sums[2])
+{
+	sums[0] = sum_i8(p);
+	sums[1] = sum_i8(p + 16);
+}
+
 SIMD __m256 rotate_pairs_8(__m256 xy, __m256 cs)
 {
 	__m256 yx = _mm256_permute_ps(xy, 0xb1);

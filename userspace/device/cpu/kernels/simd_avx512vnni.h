@@ -163,10 +163,16 @@ SIMD vi vi_set1(int32_t x)
 	return _mm512_set1_epi32(x);
 }
 
-/* Sum of the 16 signed bytes at P. */
-SIMD int32_t sum_i8(const int8_t *p)
+/* Sums of the first and the second 16 signed bytes at P. */
+SIMD void sum_halves_i8(const int8_t *p, int32_t sums[2])
 {
-	return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+	__m256i x = _mm256_loadu_si256((const __m256i *)p), s;
+
+	s = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), x);
+	s = _mm256_hadd_epi32(s, s);
+	s = _mm256_hadd_epi32(s, s);
+	sums[0] = _mm256_cvtsi256_si32(s);
+	sums[1] = _mm256_extract_epi32(s, 4);
 }
 
 /* Eight pairs (x, y) turned by eight pairs (cos, sin). */

@@ -204,6 +204,12 @@ SIMD int32_t sum_i8(const int8_t *p)
 	return vaddlvq_s8(vld1q_s8(p));
 }
 
+SIMD void sum_halves_i8(const int8_t *p, int32_t sums[2])
+{
+	sums[0] = sum_i8(p);
+	sums[1] = sum_i8(p + 16);
+}
+
 SIMD vf vf_rotate_pairs(vf xy, vf cs)
 {
 	QUARTERS

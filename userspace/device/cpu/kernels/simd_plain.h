@@ -229,6 +229,12 @@ SIMD int32_t sum_i8(const int8_t *p)
 	return sum;
 }
 
+SIMD void sum_halves_i8(const int8_t *p, int32_t sums[2])
+{
+	sums[0] = sum_i8(p);
+	sums[1] = sum_i8(p + 16);
+}
+
 SIMD vf vf_rotate_pairs(vf xy, vf cs)
 {
 	vf r;
