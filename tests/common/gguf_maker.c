@@ -9,6 +9,8 @@
 
 static void put(uint8_t **to, size_t *n, size_t *capacity, const void *bytes, size_t size)
 {
+	if (size == 0)
+		return;
 	if (array_reserve(to, capacity, *n + size, 1) < 0)
 		exit(99);
 	if (bytes)
