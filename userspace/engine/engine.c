@@ -361,13 +361,30 @@ static int make_pools(struct engine *engine)
 
 /* ---- */
 
+/* Every token the tokenizer gives must have a row of the embedding. */
+static int read_vocabulary(struct engine *engine)
+{
+	uint32_t n_tokens;
+	int r;
+
+	r = vocabulary_create(engine->gguf, engine->log, &engine->vocabulary);
+	if (r < 0)
+		return r;
+	n_tokens = tokenizer_n_tokens(vocabulary_tokenizer(engine->vocabulary));
+	if (n_tokens <= engine->model->n_vocab)
+		return 0;
+	return log_error(engine->log, EBADMSG,
+			 "%s contradicts itself: %" PRIu32 " tokens and %" PRIu32 " embeddings",
+			 gguf_name(engine->gguf), n_tokens, engine->model->n_vocab);
+}
+
 static int load(struct engine *engine, const struct engine_params *params)
 {
 	int r;
 
 	r = read_model(engine, params->model_path);
 	if (r == 0)
-		r = vocabulary_create(engine->gguf, engine->log, &engine->vocabulary);
+		r = read_vocabulary(engine);
 	if (r == 0)
 		r = device_list_create(scope_of(params->device), engine->log, &engine->device_list);
 	if (r == 0)
