@@ -203,6 +203,50 @@ static void pool_wakes_sleepers(void **state)
 	thread_pool_destroy(job.pool);
 }
 
+struct slow_job {
+	struct thread_pool *pool;
+	atomic_uint members;
+	bool slow;
+};
+
+/* A member that lost its core: the others wait for it a thousand times longer than for work. */
+static void run_with_a_slow_member(void *arg, unsigned index)
+{
+	struct slow_job *job = arg;
+
+	atomic_fetch_add(&job->members, 1);
+	if (index == 1 && job->slow)
+		(void)usleep(2000);
+	thread_pool_barrier(job->pool, index);
+}
+
+static unsigned team_of_next_run(struct slow_job *job)
+{
+	atomic_store(&job->members, 0);
+	thread_pool_run(job->pool, run_with_a_slow_member, job);
+	return atomic_load(&job->members);
+}
+
+static void pool_goes_on_without_a_member_that_stalls(void **state)
+{
+	struct slow_job job = {.slow = true};
+	unsigned alone = 0;
+
+	(void)state;
+	assert_int_equal(thread_pool_create(2, NULL, &job.pool), 0);
+	assert_int_equal(team_of_next_run(&job), 2);
+	for (int i = 0; i < 20; i++)
+		alone += team_of_next_run(&job) == 1;
+	assert_true(alone >= 19);
+	job.slow = false;
+	(void)usleep(250000); /* longer than the first rest */
+	(void)team_of_next_run(&job);
+	for (int i = 0; i < 50; i++) /* back together, unless this box takes the core away again */
+		alone += team_of_next_run(&job) == 2;
+	assert_true(alone > 20);
+	thread_pool_destroy(job.pool);
+}
+
 static void pool_refuses_absurd_sizes(void **state)
 {
 	struct thread_pool *pool;
@@ -225,6 +269,7 @@ int main(void)
 		cmocka_unit_test(make_dirs_makes_parents),
 		cmocka_unit_test(pool_gives_each_item_once_per_step),
 		cmocka_unit_test(pool_wakes_sleepers),
+		cmocka_unit_test(pool_goes_on_without_a_member_that_stalls),
 		cmocka_unit_test(pool_refuses_absurd_sizes),
 	};
 

@@ -27,6 +27,15 @@ enum {
 	/* Between two tokens: sampling and text take this long; then the box has us asleep. */
 	IDLE_SPIN_NS = 150000,
 	SPINS_PER_CLOCK = 64,
+	/* A wait this long is no imbalance of chunks: the member waited for has lost its core. */
+	STALL_NS = 300000,
+	/* How much of a run may be lost to stalls before the team goes on without a member. */
+	STALL_PERCENT = 25,
+	/* How long it does so before it tries again: at first, and at most. */
+	REST_NS = 100000000,
+	REST_MAX_NS = 1600000000,
+	/* Runs without a stall after which it believes that the core is back. */
+	GOOD_RUNS = 64,
 };
 
 /* A word that threads wait on. SLEEPERS spares the system call when nobody sleeps. */
@@ -40,21 +49,26 @@ struct cursor_line {
 };
 
 struct member {
+	struct signal_word start; /* counts runs it is called to */
 	struct thread_pool *pool;
 	unsigned index;
 	pthread_t thread;
+	uint64_t stalled_ns; /* in this run; written by the member, read after the last barrier */
 };
 
 struct thread_pool {
-	struct signal_word start;   /* counts runs */
 	struct signal_word barrier; /* counts steps */
 	_Alignas(CACHE_LINE) atomic_uint arrived;
 	atomic_bool stopping;
 	thread_pool_fn function;
 	void *arg;
 	pthread_mutex_t turn;
-	unsigned size;
-	unsigned n_started;	     /* threads that exist, the caller not counted */
+	unsigned size;	    /* members there are */
+	unsigned team;	    /* members that take part */
+	unsigned n_started; /* threads that exist, the caller not counted */
+	uint64_t rest_ns;
+	uint64_t rest_until_ns;
+	unsigned good_runs;
 	struct member *members;	     /* [size] */
 	struct cursor_line *cursors; /* [size] */
 };
@@ -104,18 +118,29 @@ static void advance(struct signal_word *word)
 		(void)syscall(SYS_futex, &word->value, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+static void wait_for_step(struct thread_pool *pool, unsigned step, struct member *member)
+{
+	uint64_t begin, waited;
+
+	if (atomic_load_explicit(&pool->barrier.value, memory_order_acquire) != step)
+		return;
+	begin = clock_now_ns();
+	wait_until_changed(&pool->barrier, step, BARRIER_SPIN_NS);
+	waited = clock_now_ns() - begin;
+	if (waited > STALL_NS)
+		member->stalled_ns += waited;
+}
+
 void thread_pool_barrier(struct thread_pool *pool, unsigned index)
 {
-	unsigned step;
+	unsigned step = atomic_load_explicit(&pool->barrier.value, memory_order_relaxed);
 
-	(void)index;
-	step = atomic_load_explicit(&pool->barrier.value, memory_order_relaxed);
-	if (atomic_fetch_add(&pool->arrived, 1) + 1 < pool->size) {
-		wait_until_changed(&pool->barrier, step, BARRIER_SPIN_NS);
+	if (atomic_fetch_add(&pool->arrived, 1) + 1 < pool->team) {
+		wait_for_step(pool, step, &pool->members[index]);
 		return;
 	}
 	/* All have arrived: nobody takes items now, so the last one may deal the next step. */
-	for (unsigned i = 0; i < pool->size; i++)
+	for (unsigned i = 0; i < pool->team; i++)
 		atomic_store_explicit(&pool->cursors[i].taken, 0, memory_order_relaxed);
 	atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
 	advance(&pool->barrier);
@@ -124,8 +149,8 @@ void thread_pool_barrier(struct thread_pool *pool, unsigned index)
 static bool take_from(struct thread_pool *pool, unsigned owner, size_t n_items, size_t chunk,
 		      size_t *ret_first, size_t *ret_last)
 {
-	size_t first = n_items * owner / pool->size;
-	size_t last = n_items * (owner + 1) / pool->size;
+	size_t first = n_items * owner / pool->team;
+	size_t last = n_items * (owner + 1) / pool->team;
 	atomic_size_t *taken = &pool->cursors[owner].taken;
 
 	if (first + atomic_load_explicit(taken, memory_order_relaxed) >= last)
@@ -141,8 +166,8 @@ static bool take_from(struct thread_pool *pool, unsigned owner, size_t n_items, 
 bool thread_pool_next(struct thread_pool *pool, unsigned index, size_t n_items, size_t chunk,
 		      size_t *ret_first, size_t *ret_last)
 {
-	for (unsigned i = 0; i < pool->size; i++) {
-		if (take_from(pool, (index + i) % pool->size, n_items, chunk, ret_first, ret_last))
+	for (unsigned i = 0; i < pool->team; i++) {
+		if (take_from(pool, (index + i) % pool->team, n_items, chunk, ret_first, ret_last))
 			return true;
 	}
 	return false;
@@ -155,7 +180,7 @@ static void *member_main(void *data)
 	unsigned seen = 0;
 
 	for (;;) {
-		wait_until_changed(&pool->start, seen, IDLE_SPIN_NS);
+		wait_until_changed(&member->start, seen, IDLE_SPIN_NS);
 		seen++;
 		if (atomic_load(&pool->stopping))
 			return NULL;
@@ -164,14 +189,55 @@ static void *member_main(void *data)
 	}
 }
 
+static uint64_t worst_stall(const struct thread_pool *pool)
+{
+	uint64_t worst = 0;
+
+	for (unsigned i = 0; i < pool->team; i++)
+		worst = MAX(worst, pool->members[i].stalled_ns);
+	return worst;
+}
+
+/* Decides who takes part in the next run, from how this one went. */
+static void judge_run(struct thread_pool *pool, uint64_t begin_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	if (pool->size == 1)
+		return;
+	if (worst_stall(pool) * 100 > (now - begin_ns) * STALL_PERCENT && pool->team > 1) {
+		pool->team--;
+		pool->good_runs = 0;
+		pool->rest_until_ns = now + pool->rest_ns;
+		pool->rest_ns = MIN(2 * pool->rest_ns, (uint64_t)REST_MAX_NS);
+		return;
+	}
+	if (pool->team < pool->size && now > pool->rest_until_ns) {
+		pool->team++;
+		pool->good_runs = 0;
+		/* A member at a time: the next one waits for this one to prove itself. */
+		pool->rest_until_ns = now + REST_NS;
+		return;
+	}
+	if (pool->good_runs < GOOD_RUNS && ++pool->good_runs == GOOD_RUNS)
+		pool->rest_ns = REST_NS;
+}
+
 void thread_pool_run(struct thread_pool *pool, thread_pool_fn function, void *arg)
 {
+	uint64_t begin;
+
 	(void)pthread_mutex_lock(&pool->turn);
+	begin = clock_now_ns();
 	pool->function = function;
 	pool->arg = arg;
-	advance(&pool->start);
+	for (unsigned i = 0; i < pool->team; i++)
+		pool->members[i].stalled_ns = 0;
+	for (unsigned i = 1; i < pool->team; i++)
+		advance(&pool->members[i].start);
 	function(arg, 0);
 	thread_pool_barrier(pool, 0);
+	judge_run(pool, begin);
 	(void)pthread_mutex_unlock(&pool->turn);
 }
 
@@ -218,7 +284,8 @@ static int start_members(struct thread_pool *pool, const struct log *log)
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 1; i < pool->size && error == 0; i++) {
-		pool->members[i] = (struct member){.pool = pool, .index = i};
+		pool->members[i].pool = pool;
+		pool->members[i].index = i;
 		error = pthread_create(&pool->members[i].thread, NULL, member_main,
 				       &pool->members[i]);
 		if (error == 0)
@@ -242,12 +309,14 @@ int thread_pool_create(unsigned n_threads, const struct log *log, struct thread_
 	if (!pool)
 		return log_oom(log, "starting the compute threads");
 	memset(pool, 0, sizeof(*pool));
-	pool->size = n_threads > 0 ? n_threads : thread_pool_default_size();
+	pool->size = pool->team = n_threads > 0 ? n_threads : thread_pool_default_size();
+	pool->rest_ns = REST_NS;
 	(void)pthread_mutex_init(&pool->turn, NULL);
-	pool->members = calloc(pool->size, sizeof(*pool->members));
+	pool->members = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->members));
 	pool->cursors = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->cursors));
 	if (!pool->members || !pool->cursors)
 		return log_oom(log, "starting the compute threads");
+	memset(pool->members, 0, pool->size * sizeof(*pool->members));
 	memset(pool->cursors, 0, pool->size * sizeof(*pool->cursors));
 	r = start_members(pool, log);
 	if (r < 0)
@@ -261,7 +330,8 @@ void thread_pool_destroy(struct thread_pool *pool)
 	if (!pool)
 		return;
 	atomic_store(&pool->stopping, true);
-	advance(&pool->start);
+	for (unsigned i = 1; i <= pool->n_started; i++)
+		advance(&pool->members[i].start);
 	for (unsigned i = 1; i <= pool->n_started; i++)
 		(void)pthread_join(pool->members[i].thread, NULL);
 	(void)pthread_mutex_destroy(&pool->turn);
