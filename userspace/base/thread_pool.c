@@ -53,7 +53,8 @@ struct member {
 	struct thread_pool *pool;
 	unsigned index;
 	pthread_t thread;
-	uint64_t stalled_ns; /* in this run; written by the member, read after the last barrier */
+	/* In this run. Atomic, because a member may leave the last barrier after the run has ended. */
+	atomic_uint_fast64_t stalled_ns;
 };
 
 struct thread_pool {
@@ -128,19 +129,20 @@ static void wait_for_step(struct thread_pool *pool, unsigned step, struct member
 	wait_until_changed(&pool->barrier, step, BARRIER_SPIN_NS);
 	waited = clock_now_ns() - begin;
 	if (waited > STALL_NS)
-		member->stalled_ns += waited;
+		atomic_fetch_add_explicit(&member->stalled_ns, waited, memory_order_relaxed);
 }
 
 void thread_pool_barrier(struct thread_pool *pool, unsigned index)
 {
 	unsigned step = atomic_load_explicit(&pool->barrier.value, memory_order_relaxed);
+	unsigned team = pool->team; /* read before the run can end */
 
-	if (atomic_fetch_add(&pool->arrived, 1) + 1 < pool->team) {
+	if (atomic_fetch_add(&pool->arrived, 1) + 1 < team) {
 		wait_for_step(pool, step, &pool->members[index]);
 		return;
 	}
 	/* All have arrived: nobody takes items now, so the last one may deal the next step. */
-	for (unsigned i = 0; i < pool->team; i++)
+	for (unsigned i = 0; i < team; i++)
 		atomic_store_explicit(&pool->cursors[i].taken, 0, memory_order_relaxed);
 	atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
 	advance(&pool->barrier);
@@ -193,8 +195,12 @@ static uint64_t worst_stall(const struct thread_pool *pool)
 {
 	uint64_t worst = 0;
 
-	for (unsigned i = 0; i < pool->team; i++)
-		worst = MAX(worst, pool->members[i].stalled_ns);
+	for (unsigned i = 0; i < pool->team; i++) {
+		uint64_t stalled =
+			atomic_load_explicit(&pool->members[i].stalled_ns, memory_order_relaxed);
+
+		worst = MAX(worst, stalled);
+	}
 	return worst;
 }
 
@@ -232,7 +238,7 @@ void thread_pool_run(struct thread_pool *pool, thread_pool_fn function, void *ar
 	pool->function = function;
 	pool->arg = arg;
 	for (unsigned i = 0; i < pool->team; i++)
-		pool->members[i].stalled_ns = 0;
+		atomic_store_explicit(&pool->members[i].stalled_ns, 0, memory_order_relaxed);
 	for (unsigned i = 1; i < pool->team; i++)
 		advance(&pool->members[i].start);
 	function(arg, 0);
