@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the table of pre-tokenizers and the running of their expressions by PCRE2. The table
+ * follows llama.cpp's, whose splits the models' files expect; a kind that is not in it is refused.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <errno.h>
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "pretokenizer.h"
+#include "readable_text.h"
+
+enum {
+	STAGES_MAX = 4,
+	NAMES_MAX = 24,
+};
+
+struct pretokenizer_kind {
+	const char *names[NAMES_MAX];
+	const char *stages[STAGES_MAX];
+	bool ignore_merges;
+	bool add_bos;
+};
+
+struct pretokenizer {
+	const struct pretokenizer_kind *kind;
+	pcre2_code *stages[STAGES_MAX];
+	size_t n_stages;
+	pcre2_match_context *context;
+};
+
+DEFINE_CLEANUP(struct pretokenizer, pretokenizer_destroy)
+
+/*
+ * The expressions match everywhere, so that no search runs over what they would leave out, which
+ * PCRE2 is slow at. \s is Unicode's White_Space; readable_text.c sees to the difference.
+ */
+#define GPT2	      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define SINGLE_DIGITS "\\P{N}+|\\p{N}"
+#define CONTRACTIONS  "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|"
+#define LLAMA3(digits)                                       \
+	CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
+		     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+static const struct pretokenizer_kind kinds[] = {
+	{
+		.names = {"default"},
+		.stages = {"[\\p{P}$+<=>^~|]+|[^\\p{P}$+<=>^~|]+", GPT2, "\\p{N}+|\\P{N}+",
+			   "[0-9]{3}"},
+	},
+	{
+		.names = {"gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de",
+			  "jina-v1-en", "jina-v2-code", "roberta-bpe", "gigachat", "a.x-4.0",
+			  "mellum", "modern-bert", "exaone4", "mpt", "olmo", "jais", "trillion",
+			  "granite-docling"},
+		.stages = {GPT2},
+	},
+	{
+		.names = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone",
+			  "minerva-7b", "mellum2"},
+		.stages = {SINGLE_DIGITS, GPT2},
+	},
+	{
+		.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral",
+			  "midm-2.0", "lfm2", "jina-v5-nano"},
+		.stages = {LLAMA3("\\p{N}{1,3}")},
+		.ignore_merges = true,
+		.add_bos = true,
+	},
+	{
+		.names = {"glm4", "glm5"},
+		.stages = {LLAMA3("\\p{N}{1,3}")},
+		.ignore_merges = true,
+	},
+	{
+		.names = {"dbrx", "smaug-bpe", "chatglm-bpe"},
+		.stages = {LLAMA3("\\p{N}{1,3}")},
+	},
+	{
+		.names = {"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2",
+			  "hunyuan", "solar-open", "grok-2"},
+		.stages = {LLAMA3("\\p{N}")},
+	},
+};
+
+/* ---- creation ---- */
+
+static const struct pretokenizer_kind *find_kind(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (size_t j = 0; j < NAMES_MAX && kinds[i].names[j]; j++) {
+			if (span_is(name, kinds[i].names[j]))
+				return &kinds[i];
+		}
+	}
+	return NULL;
+}
+
+static int compile(struct pretokenizer *pretokenizer, const char *expression)
+{
+	PCRE2_SIZE at;
+	int error;
+
+	pretokenizer->stages[pretokenizer->n_stages++] =
+		pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
+			      &error, &at, NULL);
+	return pretokenizer->stages[pretokenizer->n_stages - 1] ? 0 : -ENOMEM;
+}
+
+static int prepare(struct pretokenizer *pretokenizer)
+{
+	const struct pretokenizer_kind *kind = pretokenizer->kind;
+	int r = 0;
+
+	pretokenizer->context = pcre2_match_context_create(NULL);
+	if (!pretokenizer->context)
+		return -ENOMEM;
+	/* The expressions are ours and linear; a long run of blanks is no reason to give up. */
+	(void)pcre2_set_match_limit(pretokenizer->context, UINT32_MAX);
+	for (size_t i = 0; i < STAGES_MAX && kind->stages[i] && r == 0; i++)
+		r = compile(pretokenizer, kind->stages[i]);
+	return r;
+}
+
+int pretokenizer_create(const struct tokenizer_params *params, const struct log *log,
+			struct pretokenizer **ret_pretokenizer)
+{
+	_cleanup_(pretokenizer_destroy_p) struct pretokenizer *pretokenizer = NULL;
+	const struct pretokenizer_kind *kind;
+	struct span name = params->pre;
+
+	if (name.size == 0) {
+		log_warning(
+			log,
+			"%s names no pre-tokenizer, using 'default'; a newer file may answer better",
+			params->source);
+		name = SPAN("default");
+	}
+	kind = find_kind(name);
+	if (!kind)
+		return log_error(log, ENOTSUP, "%s: the pre-tokenizer '%.*s' is not supported",
+				 params->source, span_shown(name), name.data);
+	pretokenizer = calloc(1, sizeof(*pretokenizer));
+	if (!pretokenizer)
+		return log_oom(log, "preparing the tokenizer");
+	pretokenizer->kind = kind;
+	if (prepare(pretokenizer) < 0)
+		return log_oom(log, "preparing the tokenizer");
+	*ret_pretokenizer = TAKE(pretokenizer);
+	return 0;
+}
+
+void pretokenizer_destroy(struct pretokenizer *pretokenizer)
+{
+	if (!pretokenizer)
+		return;
+	for (size_t i = 0; i < pretokenizer->n_stages; i++)
+		pcre2_code_free(pretokenizer->stages[i]);
+	pcre2_match_context_free(pretokenizer->context);
+	free(pretokenizer);
+}
+
+bool pretokenizer_ignores_merges(const struct pretokenizer *pretokenizer)
+{
+	return pretokenizer->kind->ignore_merges;
+}
+
+bool pretokenizer_adds_bos(const struct pretokenizer *pretokenizer)
+{
+	return pretokenizer->kind->add_bos;
+}
+
+/* ---- splitting ---- */
+
+struct split {
+	const struct pretokenizer *pretokenizer;
+	const struct readable_text *readable;
+	pcre2_match_data *match;
+	pretokenizer_word_fn function;
+	void *data;
+};
+
+static int split_piece(const struct split *split, size_t stage, size_t begin, size_t end);
+
+/* The next match of STAGE in [begin, end), seen as a text of its own; nothing left: both END. */
+static int next_match(const struct split *split, size_t stage, size_t begin, size_t end,
+		      size_t *ret_begin, size_t *ret_end)
+{
+	const struct pretokenizer *pretokenizer = split->pretokenizer;
+	PCRE2_SIZE *ends = pcre2_get_ovector_pointer(split->match);
+	int r;
+
+	*ret_begin = *ret_end = end;
+	r = pcre2_match(pretokenizer->stages[stage], (PCRE2_SPTR)split->readable->shown + begin,
+			end - begin, 0, PCRE2_NO_UTF_CHECK, split->match, pretokenizer->context);
+	if (r == PCRE2_ERROR_NOMATCH)
+		return 0;
+	if (r < 0)
+		return -ENOMEM;
+	*ret_begin = begin + ends[0];
+	*ret_end = begin + ends[1];
+	return 0;
+}
+
+static int split_stage(const struct split *split, size_t stage, size_t begin, size_t end)
+{
+	int r = 0;
+
+	while (begin < end && r == 0) {
+		size_t match_begin, match_end;
+
+		r = next_match(split, stage, begin, end, &match_begin, &match_end);
+		if (r == 0 && match_begin > begin)
+			r = split_piece(split, stage + 1, begin, match_begin);
+		if (r == 0 && match_end > match_begin)
+			r = split_piece(split, stage + 1, match_begin, match_end);
+		begin = match_end;
+	}
+	return r;
+}
+
+static int split_piece(const struct split *split, size_t stage, size_t begin, size_t end)
+{
+	struct span word = {split->readable->text.data + begin, (uint32_t)(end - begin)};
+
+	if (stage == split->pretokenizer->n_stages)
+		return split->function(split->data, word);
+	return split_stage(split, stage, begin, end);
+}
+
+static void match_data_free_p(pcre2_match_data **match)
+{
+	pcre2_match_data_free(*match);
+}
+
+int pretokenizer_split(const struct pretokenizer *pretokenizer, struct span text,
+		       pretokenizer_word_fn function, void *data)
+{
+	_cleanup_(match_data_free_p) pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+	_cleanup_(readable_text_finish) struct readable_text readable = {0};
+	struct split split = {pretokenizer, &readable, match, function, data};
+	int r;
+
+	if (!match)
+		return -ENOMEM;
+	r = readable_text_init(&readable, text);
+	if (r < 0)
+		return r;
+	return split_piece(&split, 0, 0, readable.text.size);
+}
