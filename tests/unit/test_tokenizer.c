@@ -9,43 +9,13 @@
 #include "check.h"
 #include "cleanup.h"
 #include "detokenizer.h"
+#include "failing_malloc.h"
 #include "pretokenizer.h"
 #include "tokenizer.h"
 #include "utf8.h"
 
 DEFINE_CLEANUP(struct tokenizer, tokenizer_destroy)
 DEFINE_CLEANUP(struct detokenizer, detokenizer_destroy)
-
-/* ---- allocations that fail on request (the linker wraps the allocator) ---- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long allocations_left = -1; /* before one fails; negative: none does */
-
-static bool fails(void)
-{
-	return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- vocabularies ---- */
 
