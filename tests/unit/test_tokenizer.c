@@ -9,43 +9,13 @@
 #include "check.h"
 #include "cleanup.h"
 #include "detokenizer.h"
+#include "failing_malloc.h"
 #include "pretokenizer.h"
 #include "tokenizer.h"
 #include "utf8.h"
 
 DEFINE_CLEANUP(struct tokenizer, tokenizer_destroy)
 DEFINE_CLEANUP(struct detokenizer, detokenizer_destroy)
-
-/* ---- allocations that fail on request (the linker wraps the allocator) ---- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long allocations_left = -1; /* before one fails; negative: none does */
-
-static bool fails(void)
-{
-	return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- vocabularies ---- */
 
@@ -266,6 +236,49 @@ static void broken_text_is_replaced(void **state)
 	splits("gpt-2", "x\xed\xa0\x80y", "x|\xed\xa0\x80|y|");
 	splits("gpt-2", "\xed\xa0", "\ufffd\ufffd|");
 	splits("gpt-2", "\xe5\xad\xff\U00031350", "\ufffd\ufffd\ufffd|\U00031350|");
+}
+
+/* What llama.cpp 0.7.0 does under each name, found by trying. */
+static void names_mean_what_they_mean_to_others(void **state)
+{
+	static const struct {
+		const char *names, *words; /* of 12345'S */
+		bool ignores_merges, adds_bos;
+	} kinds[] = {
+		{"gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de jina-v1-en jina-v2-code "
+		 "roberta-bpe gigachat a.x-4.0 mellum modern-bert exaone4 mpt olmo jais trillion "
+		 "granite-docling",
+		 "12345|'|S|", false, false},
+		{"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2",
+		 "1|2|3|4|5|'|S|", false, false},
+		{"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
+		 "123|45|'S|", true, true},
+		{"glm4 glm5", "123|45|'S|", true, false},
+		{"dbrx smaug-bpe chatglm-bpe", "123|45|'S|", false, false},
+		{"qwen2 deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2",
+		 "1|2|3|4|5|'S|", false, false},
+		{"default", "123|45|'|S|", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *names = strdup(kinds[i].names);
+		char *rest = names;
+
+		for (char *name; (name = strsep(&rest, " "));) {
+			struct pretokenizer *pretokenizer;
+			struct tokenizer_params params;
+
+			tokenizer_params_init(&params);
+			params.pre = (struct span){name, (uint32_t)strlen(name)};
+			splits(name, "12345'S", kinds[i].words);
+			assert_int_equal(pretokenizer_create(&params, NULL, &pretokenizer), 0);
+			assert_int_equal(pretokenizer_ignores_merges(pretokenizer),
+					 kinds[i].ignores_merges);
+			assert_int_equal(pretokenizer_adds_bos(pretokenizer), kinds[i].adds_bos);
+			pretokenizer_destroy(pretokenizer);
+		}
+	}
 }
 
 static int stop(void *data, struct span word)
@@ -1000,6 +1013,7 @@ int main(void)
 		cmocka_unit_test(default_words),
 		cmocka_unit_test(words_of_newer_unicode),
 		cmocka_unit_test(broken_text_is_replaced),
+		cmocka_unit_test(names_mean_what_they_mean_to_others),
 		cmocka_unit_test(splitting_stops_when_told),
 		cmocka_unit_test(bpe_merges_lowest_rank_then_leftmost),
 		cmocka_unit_test(bpe_ignores_merges_for_whole_words),

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "cleanup.h"
+#include "failing_malloc.h"
 #include "gguf_builder.h"
 #include "vocabulary.h"
 
@@ -250,6 +251,29 @@ static void refuses_types_of_another_type(void **state)
 	refuses(&file, EBADMSG, "token_type should be an array of i32");
 }
 
+static void every_allocation_may_fail(void **state)
+{
+	_cleanup_(file_finish) struct file file;
+	static const int32_t scores[4] = {0};
+	int r = -ENOMEM;
+	long n = 0;
+
+	(void)state;
+	begin(&file, "llama");
+	builder_array(&file.builder, KEY("scores"), GGUF_I32, 4);
+	builder_bytes(&file.builder, scores, sizeof(scores));
+	file.gguf = builder_end(&file.builder);
+	for (; r == -ENOMEM; n++) {
+		kept_log_init(&file.kept);
+		allocations_left = n;
+		r = vocabulary_create(file.gguf, &file.kept.log, &file.vocabulary);
+		allocations_left = -1;
+		assert_int_equal(file.kept.n, r < 0 ? 1 : 0);
+	}
+	assert_int_equal(r, 0);
+	assert_true(n > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +291,7 @@ int main(void)
 		cmocka_unit_test(refuses_scores_that_are_no_array),
 		cmocka_unit_test(refuses_too_few_types),
 		cmocka_unit_test(refuses_types_of_another_type),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

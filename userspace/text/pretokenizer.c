@@ -29,7 +29,9 @@ struct pretokenizer {
 	const struct pretokenizer_kind *kind;
 	pcre2_code *stages[STAGES_MAX];
 	size_t n_stages;
-	pcre2_match_context *context;
+	pcre2_general_context *memory;
+	pcre2_compile_context *compile;
+	pcre2_match_context *match;
 };
 
 DEFINE_CLEANUP(struct pretokenizer, pretokenizer_destroy)
@@ -71,7 +73,12 @@ static const struct pretokenizer_kind kinds[] = {
 		.add_bos = true,
 	},
 	{
-		.names = {"dbrx", "smaug-bpe", "glm4", "chatglm-bpe"},
+		.names = {"glm4", "glm5"},
+		.stages = {LLAMA3("\\p{N}{1,3}")},
+		.ignore_merges = true,
+	},
+	{
+		.names = {"dbrx", "smaug-bpe", "chatglm-bpe"},
 		.stages = {LLAMA3("\\p{N}{1,3}")},
 	},
 	{
@@ -94,6 +101,19 @@ static const struct pretokenizer_kind *find_kind(struct span name)
 	return NULL;
 }
 
+/* PCRE2 is given our allocator, so that the tests can make it fail there too. */
+static void *allocate(size_t size, void *data)
+{
+	(void)data;
+	return malloc(size);
+}
+
+static void release(void *block, void *data)
+{
+	(void)data;
+	free(block);
+}
+
 static int compile(struct pretokenizer *pretokenizer, const char *expression)
 {
 	PCRE2_SIZE at;
@@ -101,7 +121,7 @@ static int compile(struct pretokenizer *pretokenizer, const char *expression)
 
 	pretokenizer->stages[pretokenizer->n_stages++] =
 		pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
-			      &error, &at, NULL);
+			      &error, &at, pretokenizer->compile);
 	return pretokenizer->stages[pretokenizer->n_stages - 1] ? 0 : -ENOMEM;
 }
 
@@ -110,11 +130,15 @@ static int prepare(struct pretokenizer *pretokenizer)
 	const struct pretokenizer_kind *kind = pretokenizer->kind;
 	int r = 0;
 
-	pretokenizer->context = pcre2_match_context_create(NULL);
-	if (!pretokenizer->context)
+	pretokenizer->memory = pcre2_general_context_create(allocate, release, NULL);
+	if (!pretokenizer->memory)
+		return -ENOMEM;
+	pretokenizer->compile = pcre2_compile_context_create(pretokenizer->memory);
+	pretokenizer->match = pcre2_match_context_create(pretokenizer->memory);
+	if (!pretokenizer->compile || !pretokenizer->match)
 		return -ENOMEM;
 	/* The expressions are ours and linear; a long run of blanks is no reason to give up. */
-	(void)pcre2_set_match_limit(pretokenizer->context, UINT32_MAX);
+	(void)pcre2_set_match_limit(pretokenizer->match, UINT32_MAX);
 	for (size_t i = 0; i < STAGES_MAX && kind->stages[i] && r == 0; i++)
 		r = compile(pretokenizer, kind->stages[i]);
 	return r;
@@ -154,7 +178,9 @@ void pretokenizer_destroy(struct pretokenizer *pretokenizer)
 		return;
 	for (size_t i = 0; i < pretokenizer->n_stages; i++)
 		pcre2_code_free(pretokenizer->stages[i]);
-	pcre2_match_context_free(pretokenizer->context);
+	pcre2_compile_context_free(pretokenizer->compile);
+	pcre2_match_context_free(pretokenizer->match);
+	pcre2_general_context_free(pretokenizer->memory);
 	free(pretokenizer);
 }
 
@@ -190,7 +216,7 @@ static int next_match(const struct split *split, size_t stage, size_t begin, siz
 
 	*ret_begin = *ret_end = end;
 	r = pcre2_match(pretokenizer->stages[stage], (PCRE2_SPTR)split->readable->shown + begin,
-			end - begin, 0, PCRE2_NO_UTF_CHECK, split->match, pretokenizer->context);
+			end - begin, 0, PCRE2_NO_UTF_CHECK, split->match, pretokenizer->match);
 	if (r == PCRE2_ERROR_NOMATCH)
 		return 0;
 	if (r < 0)
@@ -234,7 +260,8 @@ static void match_data_free_p(pcre2_match_data **match)
 int pretokenizer_split(const struct pretokenizer *pretokenizer, struct span text,
 		       pretokenizer_word_fn function, void *data)
 {
-	_cleanup_(match_data_free_p) pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+	_cleanup_(match_data_free_p)
+		pcre2_match_data *match = pcre2_match_data_create(1, pretokenizer->memory);
 	_cleanup_(readable_text_finish) struct readable_text readable = {0};
 	struct split split = {pretokenizer, &readable, match, function, data};
 	int r;

@@ -39,8 +39,10 @@ struct encode_options {
 
 /*
  * Appends the tokens of TEXT, any bytes, to LIST; time and memory grow as n log n. Without
- * parse_special no text of a user can become a control token. 0; -E2BIG past TOKENIZER_TEXT_MAX;
- * -ENOMEM; neither is logged, and LIST is as it was.
+ * parse_special control tokens are not looked for in it; merging may still arrive at one where the
+ * vocabulary has its parts, as in llama.cpp, so a caller that must rule them out asks
+ * tokenizer_is_control(). 0; -E2BIG past TOKENIZER_TEXT_MAX; -ENOMEM; neither is logged, and LIST
+ * is as it was.
  */
 int tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size_bytes,
 		     const struct encode_options *options, struct token_list *list);
