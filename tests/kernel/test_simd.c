@@ -209,8 +209,8 @@ static void try_set(const struct cpu_kernels *kernels)
 int main(void)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") &&
-	    __builtin_cpu_supports("fma"))
+	/* Every processor with AVX2 has had F16C too. */
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 		try_set(&cpu_kernels_avx2);
 	if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
 	    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))

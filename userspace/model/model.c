@@ -148,6 +148,10 @@ static int check_type(const struct reader *reader, const struct gguf_tensor *ten
 
 static const struct gguf_tensor *find_tensor(struct reader *reader, char name[static 96],
 					     const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+static const struct gguf_tensor *find_tensor(struct reader *reader, char name[static 96],
+					     const char *format, va_list args)
 {
 	(void)vsnprintf(name, 96, format, args);
 	return gguf_find_tensor(reader->gguf, name);
