@@ -5,13 +5,14 @@
 #include "check.h"
 #include "cleanup.h"
 #include "failing_malloc.h"
-#include "gguf_builder.h"
+#include "gguf_maker.h"
 #include "vocabulary.h"
 
 #define KEY(name) "tokenizer.ggml." name
 
 struct file {
-	struct gguf_builder builder;
+	struct gguf_maker maker;
+	uint8_t *bytes;
 	struct gguf *gguf;
 	struct vocabulary *vocabulary;
 	struct kept_log kept;
@@ -21,7 +22,8 @@ static void file_finish(struct file *file)
 {
 	vocabulary_destroy(file->vocabulary);
 	gguf_close(file->gguf);
-	free(file->builder.data);
+	free(file->bytes);
+	gguf_maker_finish(&file->maker);
 }
 
 /* <unk> a b ab, and an SPM model. */
@@ -31,17 +33,23 @@ static void begin(struct file *file, const char *model)
 
 	*file = (struct file){0};
 	kept_log_init(&file->kept);
-	builder_begin(&file->builder);
+	gguf_maker_init(&file->maker);
 	if (model)
-		builder_string(&file->builder, KEY("model"), model);
-	builder_array(&file->builder, KEY("tokens"), GGUF_STRING, ARRAY_SIZE(tokens));
-	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
-		builder_text(&file->builder, tokens[i]);
+		gguf_maker_string(&file->maker, KEY("model"), model);
+	gguf_maker_strings(&file->maker, KEY("tokens"), tokens, ARRAY_SIZE(tokens));
+}
+
+static void parse(struct file *file)
+{
+	size_t size;
+
+	file->bytes = gguf_maker_file(&file->maker, &size);
+	assert_int_equal(gguf_parse(file->bytes, size, "test.gguf", NULL, &file->gguf), 0);
 }
 
 static int end(struct file *file)
 {
-	file->gguf = builder_end(&file->builder);
+	parse(file);
 	return vocabulary_create(file->gguf, &file->kept.log, &file->vocabulary);
 }
 
@@ -81,16 +89,14 @@ static void reads_an_spm_file(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("scores"), GGUF_F32, 4);
-	builder_bytes(&file.builder, scores, sizeof(scores));
-	builder_array(&file.builder, KEY("token_type"), GGUF_I32, 4);
-	builder_bytes(&file.builder, types, sizeof(types));
-	builder_flag(&file.builder, KEY("add_space_prefix"), 0);
-	builder_flag(&file.builder, KEY("add_bos_token"), 0);
-	builder_flag(&file.builder, KEY("add_eos_token"), 1);
-	builder_number(&file.builder, KEY("eos_token_id"), 2);
-	builder_string(&file.builder, "tokenizer.chat_template", "{{ messages }}");
-	builder_string(&file.builder, "tokenizer.chat_template.tool_use", "{{ tools }}");
+	gguf_maker_array(&file.maker, KEY("scores"), GGUF_F32, scores, 4, sizeof(*scores));
+	gguf_maker_array(&file.maker, KEY("token_type"), GGUF_I32, types, 4, sizeof(*types));
+	gguf_maker_bool(&file.maker, KEY("add_space_prefix"), 0);
+	gguf_maker_bool(&file.maker, KEY("add_bos_token"), 0);
+	gguf_maker_bool(&file.maker, KEY("add_eos_token"), 1);
+	gguf_maker_u32(&file.maker, KEY("eos_token_id"), 2);
+	gguf_maker_string(&file.maker, "tokenizer.chat_template", "{{ messages }}");
+	gguf_maker_string(&file.maker, "tokenizer.chat_template.tool_use", "{{ tools }}");
 	accepts(&file);
 	gives(&file, "abab", 3, 3);
 	assert_true(span_is(vocabulary_chat_template(file.vocabulary, NULL), "{{ messages }}"));
@@ -107,10 +113,9 @@ static void reads_a_bpe_file(void **state)
 
 	(void)state;
 	begin(&file, "gpt2");
-	builder_string(&file.builder, KEY("pre"), "gpt-2");
-	builder_string(&file.builder, "general.name", "a model");
-	builder_array(&file.builder, KEY("merges"), GGUF_STRING, 1);
-	builder_text(&file.builder, "a b");
+	gguf_maker_string(&file.maker, KEY("pre"), "gpt-2");
+	gguf_maker_string(&file.maker, "general.name", "a model");
+	gguf_maker_strings(&file.maker, KEY("merges"), (const char *const[]){"a b"}, 1);
 	accepts(&file);
 	gives(&file, "abab", 3, 2);
 }
@@ -122,9 +127,8 @@ static void reads_whole_scores(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("scores"), GGUF_I32, 5);
-	builder_bytes(&file.builder, scores, sizeof(scores));
-	builder_flag(&file.builder, KEY("add_space_prefix"), 0);
+	gguf_maker_array(&file.maker, KEY("scores"), GGUF_I32, scores, 5, sizeof(*scores));
+	gguf_maker_bool(&file.maker, KEY("add_space_prefix"), 0);
 	accepts(&file);
 	gives(&file, "ab", 1, 2);
 }
@@ -152,8 +156,8 @@ static void refuses_what_is_missing(void **state)
 	begin(&file, NULL);
 	refuses(&file, EBADMSG, "test.gguf has no tokenizer.ggml.model");
 	kept_log_init(&empty.kept);
-	builder_begin(&empty.builder);
-	builder_string(&empty.builder, KEY("model"), "llama");
+	gguf_maker_init(&empty.maker);
+	gguf_maker_string(&empty.maker, KEY("model"), "llama");
 	refuses(&empty, EBADMSG, "test.gguf has no tokenizer.ggml.tokens");
 }
 
@@ -172,7 +176,7 @@ static void refuses_a_model_that_is_a_number(void **state)
 
 	(void)state;
 	begin(&file, NULL);
-	builder_number(&file.builder, KEY("model"), 1);
+	gguf_maker_u32(&file.maker, KEY("model"), 1);
 	refuses(&file, EBADMSG, "tokenizer.ggml.model should be a string");
 }
 
@@ -182,7 +186,7 @@ static void refuses_a_flag_that_is_a_number(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_number(&file.builder, KEY("add_bos_token"), 1);
+	gguf_maker_u32(&file.maker, KEY("add_bos_token"), 1);
 	refuses(&file, EBADMSG, "add_bos_token should be true or false");
 }
 
@@ -192,7 +196,7 @@ static void refuses_an_id_that_is_a_string(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_string(&file.builder, KEY("eos_token_id"), "2");
+	gguf_maker_string(&file.maker, KEY("eos_token_id"), "2");
 	refuses(&file, EBADMSG, "eos_token_id should be a whole number");
 }
 
@@ -202,7 +206,7 @@ static void refuses_merges_that_are_numbers(void **state)
 
 	(void)state;
 	begin(&file, "gpt2");
-	builder_array(&file.builder, KEY("merges"), GGUF_U8, 0);
+	gguf_maker_array(&file.maker, KEY("merges"), GGUF_U8, NULL, 0, 1);
 	refuses(&file, EBADMSG, "merges should be an array of string");
 }
 
@@ -213,8 +217,7 @@ static void refuses_scores_of_another_type(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("scores"), GGUF_F64, 4);
-	builder_bytes(&file.builder, scores, sizeof(scores));
+	gguf_maker_array(&file.maker, KEY("scores"), GGUF_F64, scores, 4, sizeof(*scores));
 	refuses(&file, EBADMSG, "scores should be an array of f32");
 }
 
@@ -224,7 +227,7 @@ static void refuses_scores_that_are_no_array(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_number(&file.builder, KEY("scores"), 0);
+	gguf_maker_u32(&file.maker, KEY("scores"), 0);
 	refuses(&file, EBADMSG, "scores should be an array");
 }
 
@@ -235,8 +238,7 @@ static void refuses_too_few_types(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("token_type"), GGUF_I32, 3);
-	builder_bytes(&file.builder, types, sizeof(types));
+	gguf_maker_array(&file.maker, KEY("token_type"), GGUF_I32, types, 3, sizeof(*types));
 	refuses(&file, EBADMSG, "token_type has 3 entries for 4 tokens");
 }
 
@@ -246,8 +248,7 @@ static void refuses_types_of_another_type(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("token_type"), GGUF_U8, 4);
-	builder_bytes(&file.builder, "\1\1\1\1", 4);
+	gguf_maker_array(&file.maker, KEY("token_type"), GGUF_U8, "\1\1\1\1", 4, 1);
 	refuses(&file, EBADMSG, "token_type should be an array of i32");
 }
 
@@ -260,9 +261,8 @@ static void every_allocation_may_fail(void **state)
 
 	(void)state;
 	begin(&file, "llama");
-	builder_array(&file.builder, KEY("scores"), GGUF_I32, 4);
-	builder_bytes(&file.builder, scores, sizeof(scores));
-	file.gguf = builder_end(&file.builder);
+	gguf_maker_array(&file.maker, KEY("scores"), GGUF_I32, scores, 4, sizeof(*scores));
+	parse(&file);
 	for (; r == -ENOMEM; n++) {
 		kept_log_init(&file.kept);
 		allocations_left = n;
