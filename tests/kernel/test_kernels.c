@@ -3,7 +3,7 @@
  * Every op x type on a device, with random shapes and data, against the reference device with the
  * same quantised activations; and timed.
  *
- *   test_kernels [--device D] [--rounds N] [--seed S] [--only WORD] [--bench]
+ *   test_kernels [--device D] [--rounds N] [--seed S] [--only WORD] [--bench] [--verbose]
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -48,7 +48,8 @@ static void write_log(void *data, enum log_level level, const char *text)
 	(void)fprintf(stderr, "%s\n", text);
 }
 
-static const struct log harness_log = {write_log, NULL, LOG_LEVEL_WARNING};
+/* --verbose shows what a driver says of a program it does not compile. */
+static struct log harness_log = {write_log, NULL, LOG_LEVEL_WARNING};
 
 /* ---- comparing ---- */
 
@@ -553,7 +554,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"device", required_argument, NULL, 'd'}, {"rounds", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 's'},	  {"only", required_argument, NULL, 'o'},
-		{"bench", no_argument, NULL, 'b'},	  {0},
+		{"bench", no_argument, NULL, 'b'},	  {"verbose", no_argument, NULL, 'v'},
+		{0},
 	};
 	struct harness h = {.seed = 1, .rounds = 40};
 	struct device_list *list;
@@ -572,6 +574,8 @@ int main(int argc, char **argv)
 			h.only = optarg;
 		else if (option == 'b')
 			bench = true;
+		else if (option == 'v')
+			harness_log.max_level = LOG_LEVEL_DEBUG;
 		else
 			return 2;
 	}

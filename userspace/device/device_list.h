@@ -25,7 +25,6 @@ struct device_list {
 	struct device_entry *entries; /* [n_entries], in a fixed order: cpu, reference, OpenCL */
 	size_t n_entries;
 	size_t capacity;
-	void *drivers; /* what the OpenCL discovery keeps alive */
 };
 
 enum device_scope {

@@ -1,0 +1,13 @@
+# Run by embed_kernels(): writes OUTPUT from SOURCES, named relative to BASE.
+set(text "/* Made by cmake/embed_kernels_script.cmake. */\n#include \"kernel_sources.h\"\n\n")
+set(table "const struct kernel_source kernel_sources[] = {\n")
+set(n 0)
+foreach(source IN LISTS SOURCES)
+	file(READ ${source} hex HEX)
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	file(RELATIVE_PATH name ${BASE} ${source})
+	string(APPEND text "static const unsigned char source_${n}[] = {${bytes}0x00};\n")
+	string(APPEND table "\t{\"${name}\", source_${n}, sizeof(source_${n}) - 1},\n")
+	math(EXPR n "${n} + 1")
+endforeach()
+file(WRITE ${OUTPUT} "${text}\n${table}};\n\nconst size_t n_kernel_sources = ${n};\n")

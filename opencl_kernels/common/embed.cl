@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of packed weights of TYPE as floats: one work-item expands four neighbouring columns. */
+
+/* Column C of row R of a tile. */
+static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
+{
+	__global const uchar *unit = tile + column / UNIT_COLUMNS * UNIT_BYTES;
+#if FORM == 32
+	return ((__global const float *)unit)[r];
+#elif FORM == 16
+	return vload_half(ROWS * (column % 2) + r, (__global const half *)unit);
+#elif FORM == 17
+	return as_float((uint)((__global const ushort *)unit)[ROWS * (column % 2) + r] << 16);
+#else
+	uint b = column % UNIT_COLUMNS / 32, c = column % 32, g = c / 4, byte = 4 * r + c % 4;
+	float scale, value;
+#if FORM == 8
+	value = as_char(unit[CODES_AT + 512 * b + 64 * g + byte]);
+#else
+	uint code = unit[CODES_AT + 256 * b + 64 * (g / 2) + byte] >> 4 * (g % 2) & 15;
+#ifdef FIFTH_AT
+	code |= (unit[FIFTH_AT + 64 * b + byte] >> g & 1) << 4;
+#endif
+#ifdef UPPER_AT
+	code |= (unit[UPPER_AT + 128 * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3) << 4;
+#endif
+	value = (float)((int)code - OFFSET);
+#endif
+#ifndef SUPER
+	scale = vload_half(ROWS * b + r, (__global const half *)unit);
+#ifdef MINIMA_AT
+	return scale * value + vload_half(ROWS * b + r, (__global const half *)(unit + MINIMA_AT));
+#else
+	return scale * value;
+#endif
+#elif defined(UPPER_AT)
+	scale = vload_half(r, (__global const half *)unit) *
+		as_char(unit[64 + ROWS * (2 * b + c / 16) + r]);
+	return scale * value;
+#else
+	scale = vload_half(r, (__global const half *)unit) * unit[64 + ROWS * b + r];
+	return scale * value - vload_half(ROWS + r, (__global const half *)unit) *
+				       unit[MINIMA_AT + ROWS * b + r];
+#endif
+#endif
+}
+
+__kernel void NAMED(embed)(__global const uint *step, __global const uchar *weight,
+			   __global float *values, uint out, uint n_cols, float scale)
+{
+	uint t = get_global_id(1), column = 4 * get_global_id(0);
+	uint token = STEP_PART(step, STEP_TOKENS)[t];
+	__global const uchar *tile = weight + (ulong)(token / ROWS) * TILE_BYTES(n_cols);
+
+	for (uint c = column; c < min(column + 4, n_cols); c++)
+		values[out + t * n_cols + c] =
+			NAMED(weight_at)(tile, token % ROWS, c) * scale;
+}

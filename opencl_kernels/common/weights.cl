@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a unit of packed weights of type TYPE (a number of enum tensor_type) keeps its parts; the
+ * layout is packed_type.h's. The host includes this once per type, before what is made per type.
+ *   FORM: bits of a code (4, 5, 6, 8), or 16 for half, 17 for bfloat16, 32 for float
+ *   OFFSET: what a code stands above its value; the sum starts with -OFFSET times the activations
+ */
+#undef FORM
+#undef UNIT_BYTES
+#undef UNIT_BLOCKS
+#undef UNIT_COLUMNS
+#undef OFFSET
+#undef MINIMA_AT
+#undef FIFTH_AT
+#undef UPPER_AT
+#undef CODES_AT
+#undef SUPER
+
+#if TYPE == 0
+#define FORM 32
+#elif TYPE == 1
+#define FORM 16
+#elif TYPE == 30
+#define FORM 17
+#elif TYPE == 2 /* Q4_0 */
+#define FORM 4
+#define UNIT_BYTES 576
+#define OFFSET 8
+#define CODES_AT 64
+#elif TYPE == 3 /* Q4_1 */
+#define FORM 4
+#define UNIT_BYTES 640
+#define OFFSET 0
+#define MINIMA_AT 64
+#define CODES_AT 128
+#elif TYPE == 6 /* Q5_0 */
+#define FORM 5
+#define UNIT_BYTES 704
+#define OFFSET 16
+#define FIFTH_AT 64
+#define CODES_AT 192
+#elif TYPE == 7 /* Q5_1 */
+#define FORM 5
+#define UNIT_BYTES 768
+#define OFFSET 0
+#define MINIMA_AT 64
+#define FIFTH_AT 128
+#define CODES_AT 256
+#elif TYPE == 8 /* Q8_0 */
+#define FORM 8
+#define UNIT_BYTES 1088
+#define OFFSET 128
+#define CODES_AT 64
+#elif TYPE == 12 /* Q4_K */
+#define FORM 4
+#define UNIT_BYTES 2368
+#define OFFSET 0
+#define MINIMA_AT 192
+#define SUPER 1
+#define CODES_AT 320
+#elif TYPE == 13 /* Q5_K */
+#define FORM 5
+#define UNIT_BYTES 2880
+#define OFFSET 0
+#define MINIMA_AT 192
+#define SUPER 1
+#define FIFTH_AT 320
+#define CODES_AT 832
+#elif TYPE == 14 /* Q6_K */
+#define FORM 6
+#define UNIT_BYTES 3392
+#define OFFSET 32
+#define SUPER 1
+#define UPPER_AT 320
+#define CODES_AT 1344
+#else
+#error "a weight type without a layout"
+#endif
+
+#ifdef SUPER
+#define UNIT_COLUMNS 256
+#elif FORM < 16
+#define UNIT_COLUMNS 64
+#elif FORM == 32
+#define UNIT_COLUMNS 1
+#define UNIT_BYTES   64
+#else
+#define UNIT_COLUMNS 2
+#define UNIT_BYTES   64
+#endif
+#define UNIT_BLOCKS (UNIT_COLUMNS / 32)
+
+/* Names of what is made per type: NAMED(matvec) is matvec_q4_0. */
+#undef NAMED
+#undef NAMED_
+#undef NAMED__
+#define NAMED__(name, type) name##_##type
+#define NAMED_(name, type)  NAMED__(name, type)
+#define NAMED(name)	    NAMED_(name, TYPE_NAME)
+
+/* Bytes of a tile of 16 rows. */
+#undef TILE_BYTES
+#define TILE_BYTES(n_cols) (((n_cols) + UNIT_COLUMNS - 1) / UNIT_COLUMNS * UNIT_BYTES)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* out = x / sqrt(mean(x^2) + eps) * norm (+ add); one group per row. */
+__kernel GROUP void norm_rows(__global const uint *step, __global float *values,
+			      __global const float *vectors, uint in, uint norm, uint add, uint out,
+			      uint n, float eps)
+{
+	__local float scratch[LANES];
+	uint t = get_group_id(0);
+	__global const float *x = values + in + t * n;
+	float scale = norm_scale(x, n, eps, scratch);
+
+	for (uint i = get_local_id(0); i < n; i += LANES) {
+		float y = x[i] * scale * vectors[norm + i];
+
+		values[out + t * n + i] = add == NONE ? y : y + values[add + t * n + i];
+	}
+}

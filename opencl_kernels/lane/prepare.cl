@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Activations as they meet weights: normed if NORM is one, and quantised to int8 in blocks of 32 or
+ * left as floats; one group per row, a block per item.
+ *   codes [row][block][32]; scales [row][block]: d, d * sum of codes; sums [row][block]: of the two
+ *   halves of a block; floats [row][column]
+ */
+__kernel GROUP void quantize_rows(__global const uint *step, __global const float *values,
+				  __global const float *vectors, __global char *codes,
+				  __global float2 *scales, __global int2 *sums, uint in, uint norm,
+				  uint n, float eps, uint of_outputs)
+{
+	__local float scratch[LANES];
+	uint row = get_group_id(0), n_blocks = (n + 63) / 64 * 2;
+	__global const float *x = values + in + row * n;
+	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+
+	for (uint b = get_local_id(0); b < n_blocks; b += LANES) {
+		uint at = row * n_blocks + b, count = 32 * b < n ? min(32u, n - 32 * b) : 0;
+		float block[32], largest = 0, inverse, d;
+		int2 sum = 0;
+
+		for (uint i = 0; i < 32; i++) {
+			float y = i < count ? x[32 * b + i] : 0;
+
+			if (norm != NONE && i < count)
+				y = y * scale * vectors[norm + 32 * b + i];
+			block[i] = y;
+			largest = fmax(largest, fabs(y));
+		}
+		inverse = 127.0f / largest;
+		if (!(inverse <= MAXFLOAT)) {
+			largest = 0;
+			inverse = 0;
+		}
+		d = largest / 127.0f;
+		for (uint i = 0; i < 32; i++) {
+			int code = (int)rint(block[i] * inverse);
+
+			codes[32 * at + i] = (char)code;
+			if (i < 16)
+				sum.x += code;
+			else
+				sum.y += code;
+		}
+		sums[at] = sum;
+		scales[at] = (float2)(d, d * (float)(sum.x + sum.y));
+	}
+}
+
+__kernel GROUP void float_rows(__global const uint *step, __global const float *values,
+			       __global const float *vectors, __global float *floats, uint in, uint norm,
+			       uint n, float eps, uint of_outputs)
+{
+	__local float scratch[LANES];
+	uint row = get_group_id(0);
+	__global const float *x = values + in + row * n;
+	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+
+	for (uint i = get_local_id(0); i < n; i += LANES)
+		floats[row * n + i] = norm == NONE ? x[i] : x[i] * scale * vectors[norm + i];
+}

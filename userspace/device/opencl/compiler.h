@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building a program, in this process or in a child. A driver's compiler may abort, crash or hang; the
+ * first build of a program is therefore left to the program slm-clc, which also runs a self-test and
+ * leaves the binary for us to load.
+ */
+#ifndef SLM_DEVICE_OPENCL_COMPILER_H
+#define SLM_DEVICE_OPENCL_COMPILER_H
+
+#include "internal.h"
+
+enum { COMPILER_TIMEOUT_MS = 180000 };
+
+struct compile_job {
+	const struct opencl_facts *facts;
+	const char *source;
+	const char *options;
+};
+
+/*
+ * Builds in CONTEXT and checks the kernel `self_test` against plain C. 0; -ENOEXEC where the driver
+ * refuses the source (its log through LOG) or gives wrong numbers; else as cl_error_code().
+ */
+int compile_here(cl_context context, const struct compile_job *job, const struct log *log,
+		 cl_program *ret_program);
+
+/* Runs the self-test of a program that was loaded. */
+int compile_self_test(cl_context context, cl_program program, const struct opencl_facts *facts,
+		      const struct log *log);
+
+/*
+ * Has slm-clc build it and write the binary to PATH (a program_cache.h file). 0; -ENOEXEC as above,
+ * also where the child crashed or took too long; -ENOENT when there is no slm-clc to be found.
+ */
+int compile_in_child(const struct compile_job *job, const char *path, const struct log *log);
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the search for OpenCL devices and the reasons why one cannot be used. Capabilities decide, never
+ * names. Refuses to open anything.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "array.h"
+#include "internal.h"
+
+enum {
+	PLATFORMS_MAX = 32,
+	DEVICES_MAX = 64,
+	EXTENSIONS_MAX = 16384,
+	LOCAL_BYTES_MIN = 8192,
+	GROUP_MIN = 16,
+};
+
+#define CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED 0x1075
+
+/*
+ * PoCL lets the kernel place its workers, which stacks two on one core for milliseconds. Its
+ * switch against that must be set before the first call, and kills the process where the affinity
+ * mask lacks a CPU that it wants.
+ */
+static void set_pocl_affinity(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	if (n < 1 || n > CPU_SETSIZE || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	for (long i = 0; i < n; i++) {
+		if (!CPU_ISSET((size_t)i, &allowed))
+			return;
+	}
+	(void)setenv("POCL_AFFINITY", "1", 0);
+}
+
+static void platform_text(cl_platform_id platform, cl_platform_info what,
+			  char text[static DEVICE_TEXT_MAX])
+{
+	char whole[1024] = "";
+
+	(void)clGetPlatformInfo(platform, what, sizeof(whole) - 1, whole, NULL);
+	whole[sizeof(whole) - 1] = '\0';
+	(void)snprintf(text, DEVICE_TEXT_MAX, "%.*s", DEVICE_TEXT_MAX - 1, whole);
+}
+
+static void device_text(cl_device_id device, cl_device_info what, char text[static DEVICE_TEXT_MAX])
+{
+	char whole[1024] = "";
+
+	(void)clGetDeviceInfo(device, what, sizeof(whole) - 1, whole, NULL);
+	whole[sizeof(whole) - 1] = '\0';
+	(void)snprintf(text, DEVICE_TEXT_MAX, "%.*s", DEVICE_TEXT_MAX - 1, whole);
+}
+
+static cl_bool device_flag(cl_device_id device, cl_device_info what)
+{
+	cl_bool flag = CL_FALSE;
+
+	(void)clGetDeviceInfo(device, what, sizeof(flag), &flag, NULL);
+	return flag;
+}
+
+static bool has_extension(cl_device_id device, const char *name)
+{
+	char *all = calloc(1, EXTENSIONS_MAX);
+	const char *at;
+	size_t n = strlen(name);
+	bool found = false;
+
+	if (!all)
+		return false;
+	(void)clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, EXTENSIONS_MAX - 1, all, NULL);
+	for (at = strstr(all, name); at && !found; at = strstr(at + 1, name))
+		found = (at == all || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0');
+	free(all);
+	return found;
+}
+
+/* Supported does not mean accelerated: the properties say which. */
+static bool has_fast_dot(cl_device_id device)
+{
+	cl_bool properties[6] = {0};
+
+	if (!has_extension(device, "cl_khr_integer_dot_product"))
+		return false;
+	if (clGetDeviceInfo(device, CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED,
+			    sizeof(properties), properties, NULL) != CL_SUCCESS)
+		return false;
+	return properties[2] == CL_TRUE; /* mixed signedness */
+}
+
+static void read_facts(struct opencl_facts *facts, cl_platform_id platform, cl_device_id device)
+{
+	facts->platform = platform;
+	facts->device = device;
+	platform_text(platform, CL_PLATFORM_NAME, facts->platform_name);
+	platform_text(platform, CL_PLATFORM_VERSION, facts->platform_version);
+	device_text(device, CL_DEVICE_NAME, facts->name);
+	device_text(device, CL_DEVICE_VERSION, facts->version);
+	device_text(device, CL_DRIVER_VERSION, facts->driver_version);
+#define READ(what, field) (void)clGetDeviceInfo(device, what, sizeof(field), &(field), NULL)
+	READ(CL_DEVICE_TYPE, facts->type);
+	READ(CL_DEVICE_MAX_COMPUTE_UNITS, facts->compute_units);
+	READ(CL_DEVICE_GLOBAL_MEM_SIZE, facts->memory_bytes);
+	READ(CL_DEVICE_MAX_MEM_ALLOC_SIZE, facts->max_buffer_bytes);
+	READ(CL_DEVICE_LOCAL_MEM_SIZE, facts->local_bytes);
+	READ(CL_DEVICE_MAX_WORK_GROUP_SIZE, facts->max_group);
+#undef READ
+	facts->compute_units = MAX(facts->compute_units, 1u);
+	facts->unified = device_flag(device, CL_DEVICE_HOST_UNIFIED_MEMORY) == CL_TRUE;
+	facts->has_int8_dot = has_fast_dot(device);
+}
+
+/* Why the device cannot be used, or NULL. */
+static const char *objection(const struct opencl_facts *facts)
+{
+	unsigned major = 0, minor = 0;
+
+	if (!device_flag(facts->device, CL_DEVICE_AVAILABLE))
+		return "the driver says that it is not available";
+	if (!device_flag(facts->device, CL_DEVICE_COMPILER_AVAILABLE))
+		return "its driver has no compiler";
+	if (!device_flag(facts->device, CL_DEVICE_ENDIAN_LITTLE))
+		return "it is big-endian";
+	if (sscanf(facts->version, "OpenCL %u.%u", &major, &minor) != 2 ||
+	    major * 10 + minor < 12)
+		return "it is older than OpenCL 1.2";
+	if (facts->type & CL_DEVICE_TYPE_CUSTOM)
+		return "it runs built-in kernels only";
+	if (facts->memory_bytes == 0 || facts->max_buffer_bytes == 0)
+		return "it says that it has no memory";
+	if (facts->max_group < GROUP_MIN || facts->local_bytes < LOCAL_BYTES_MIN)
+		return "its work-groups or local memory are too small";
+	return NULL;
+}
+
+static enum device_type type_of(const struct opencl_facts *facts)
+{
+	if (facts->type & CL_DEVICE_TYPE_GPU)
+		return DEVICE_GPU;
+	if (facts->type & CL_DEVICE_TYPE_ACCELERATOR)
+		return DEVICE_ACCELERATOR;
+	return facts->type & CL_DEVICE_TYPE_CPU ? DEVICE_CPU : DEVICE_OTHER;
+}
+
+static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platform_id platform,
+		      cl_device_id device)
+{
+	struct opencl_facts *facts = calloc(1, sizeof(*facts));
+	struct device_entry *entry = facts ? device_list_add(list) : NULL;
+	const char *reason;
+
+	if (!entry) {
+		free(facts);
+		return -ENOMEM;
+	}
+	read_facts(facts, platform, device);
+	facts->platform_index = p;
+	facts->device_index = d;
+	reason = objection(facts);
+	entry->ops = &opencl_device_ops;
+	entry->driver_data = facts;
+	(void)snprintf(entry->selector, sizeof(entry->selector), "opencl:%u.%u", p, d);
+	(void)snprintf(entry->name, sizeof(entry->name), "%s", facts->name);
+	(void)snprintf(entry->platform, sizeof(entry->platform), "%s", facts->platform_name);
+	entry->type = type_of(facts);
+	entry->is_host_cpu = entry->type == DEVICE_CPU && facts->unified;
+	entry->memory_bytes = facts->memory_bytes;
+	entry->usable = !reason;
+	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
+		       reason	      ? reason
+		       : entry->is_host_cpu ? "OpenCL on this processor; used only by name"
+				      : "has all that is needed");
+	return 0;
+}
+
+/* A platform that has nothing to offer is shown all the same, with the reason. */
+static int add_empty_platform(struct device_list *list, unsigned p, cl_platform_id platform,
+			      cl_int code)
+{
+	struct device_entry *entry = device_list_add(list);
+
+	if (!entry)
+		return -ENOMEM;
+	entry->ops = &opencl_device_ops;
+	entry->type = DEVICE_OTHER;
+	(void)snprintf(entry->selector, sizeof(entry->selector), "opencl:%u", p);
+	(void)snprintf(entry->name, sizeof(entry->name), "-");
+	platform_text(platform, CL_PLATFORM_NAME, entry->platform);
+	if (code == CL_DEVICE_NOT_FOUND || code == CL_SUCCESS)
+		(void)snprintf(entry->reason, sizeof(entry->reason), "the platform has no device");
+	else
+		(void)snprintf(entry->reason, sizeof(entry->reason),
+			       "the platform's driver fails: %s", cl_error_name(code));
+	return 0;
+}
+
+static int add_platform(struct device_list *list, unsigned p, cl_platform_id platform)
+{
+	cl_device_id devices[DEVICES_MAX];
+	cl_uint n = 0;
+	cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, devices, &n);
+	int r = 0;
+
+	if (code != CL_SUCCESS || n == 0)
+		return add_empty_platform(list, p, platform, code);
+	for (unsigned d = 0; d < MIN(n, (cl_uint)DEVICES_MAX) && r == 0; d++)
+		r = add_device(list, p, d, platform, devices[d]);
+	return r;
+}
+
+int opencl_discover(struct device_list *list, const struct log *log)
+{
+	cl_platform_id platforms[PLATFORMS_MAX];
+	cl_uint n = 0;
+	cl_int code;
+	int r = 0;
+
+	set_pocl_affinity();
+	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
+	if (code != CL_SUCCESS) {
+		log_info(log, "no OpenCL platform: %s", cl_error_name(code));
+		return 0;
+	}
+	for (unsigned p = 0; p < MIN(n, (cl_uint)PLATFORMS_MAX) && r == 0; p++)
+		r = add_platform(list, p, platforms[p]);
+	return r < 0 ? log_oom(log, "listing the devices") : 0;
+}
+
+void opencl_forget(struct device_list *list)
+{
+	for (size_t i = 0; i < list->n_entries; i++) {
+		if (list->entries[i].ops == &opencl_device_ops)
+			free(list->entries[i].driver_data);
+	}
+}

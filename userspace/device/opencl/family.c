@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* Owns the sizes of launches. Refuses to know what kernels compute. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "family.h"
+
+enum {
+	/* Work-groups per compute unit: fewer leave units idle at the end, more cost their start. */
+	GROUPS_PER_UNIT = 8,
+	TILES_PER_GROUP = 4, /* of weight rows, in a prefill */
+	LANES_WANTED = 64,
+	LANE_WIDTH = 8, /* tokens per group of the lane family's matmul */
+};
+
+static struct launch_size one_dimension(size_t items, size_t local)
+{
+	return (struct launch_size){1, {items * local, 1}, {local, 1}};
+}
+
+/* Columns by rows: for kernels that both families share. */
+static struct launch_size columns_by_rows(uint32_t columns, uint32_t rows)
+{
+	return (struct launch_size){2, {round_up(columns, 16), rows}, {16, 1}};
+}
+
+static uint32_t vector_slots(uint32_t n_rows)
+{
+	uint32_t full = n_rows / 12 * 12;
+
+	return n_rows == 1 ? 1 : full + (uint32_t)round_up(n_rows - full, 4);
+}
+
+static size_t vector_matmul_items(const struct opencl_device *device,
+				  const struct launch_shape *shape)
+{
+	size_t groups = (size_t)device->facts.compute_units * GROUPS_PER_UNIT;
+
+	if (shape->n_rows == 1)
+		return MIN(shape->n_tiles, groups);
+	return div_up(shape->n_tiles, TILES_PER_GROUP);
+}
+
+static struct launch_size vector_size(const struct opencl_device *device,
+				      const struct launch_shape *shape)
+{
+	switch (shape->kind) {
+	case LAUNCH_EMBED:
+		return columns_by_rows((uint32_t)div_up(shape->n_cols, 4), shape->n_rows);
+	case LAUNCH_SELECT:
+		return columns_by_rows(shape->n_cols, shape->n_rows);
+	case LAUNCH_PREPARE:
+		return one_dimension(vector_slots(shape->n_rows), 1);
+	case LAUNCH_MATMUL:
+		return one_dimension(vector_matmul_items(device, shape), 1);
+	case LAUNCH_ROPE:
+		return one_dimension((size_t)shape->n_rows * shape->n_head_kv, 1);
+	case LAUNCH_ATTENTION:
+		return one_dimension((size_t)shape->n_attention_tiles * shape->n_splits, 1);
+	case LAUNCH_JOIN:
+		return one_dimension((size_t)shape->n_rows * shape->n_head, 1);
+	default:
+		return one_dimension(shape->n_rows, 1);
+	}
+}
+
+static uint32_t lane_slots(uint32_t n_rows)
+{
+	return n_rows;
+}
+
+uint32_t opencl_lanes(const struct opencl_facts *facts)
+{
+	uint32_t lanes = LANES_WANTED;
+
+	while (lanes > facts->max_group && lanes > 16)
+		lanes /= 2;
+	return lanes;
+}
+
+static struct launch_size lane_size(const struct opencl_device *device,
+				    const struct launch_shape *shape)
+{
+	uint32_t lanes = opencl_lanes(&device->facts);
+
+	switch (shape->kind) {
+	case LAUNCH_EMBED:
+		return columns_by_rows((uint32_t)div_up(shape->n_cols, 4), shape->n_rows);
+	case LAUNCH_SELECT:
+		return columns_by_rows(shape->n_cols, shape->n_rows);
+	case LAUNCH_MATMUL:
+		return (struct launch_size){
+			2,
+			{(size_t)shape->n_tiles * lanes,
+			 shape->n_rows == 1 ? 1 : div_up(shape->n_rows, LANE_WIDTH)},
+			{lanes, 1}};
+	case LAUNCH_ROPE:
+		return one_dimension((size_t)shape->n_rows * (shape->n_head + 2 * shape->n_head_kv),
+				     lanes);
+	case LAUNCH_ATTENTION:
+		return one_dimension((size_t)shape->n_rows * shape->n_head, lanes);
+	default:
+		return one_dimension(shape->n_rows, lanes);
+	}
+}
+
+const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts)
+{
+	const char *wanted = getenv("SLM_OPENCL_FAMILY");
+
+	if (wanted && strcmp(wanted, "vector") == 0)
+		return &opencl_family_vector;
+	if (wanted && strcmp(wanted, "lane") == 0)
+		return &opencl_family_lane;
+	return facts->type & CL_DEVICE_TYPE_CPU ? &opencl_family_vector : &opencl_family_lane;
+}
+
+const struct opencl_family opencl_family_vector = {
+	.name = "vector",
+	.widths = {1, 4, 12},
+	.tile_queries = 12,
+	.splits_attention = true,
+	.n_slots = vector_slots,
+	.size = vector_size,
+};
+
+const struct opencl_family opencl_family_lane = {
+	.name = "lane",
+	.widths = {1, 8},
+	.tile_queries = 1,
+	.n_slots = lane_slots,
+	.size = lane_size,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two kernel families: which files make a program, and over how many work-items a kernel runs.
+ * Kernels have the same names and arguments in both.
+ */
+#ifndef SLM_DEVICE_OPENCL_FAMILY_H
+#define SLM_DEVICE_OPENCL_FAMILY_H
+
+#include "internal.h"
+
+enum launch_kind {
+	LAUNCH_EMBED,
+	LAUNCH_NORM,
+	LAUNCH_PREPARE,
+	LAUNCH_MATMUL,
+	LAUNCH_ROPE,
+	LAUNCH_ATTENTION,
+	LAUNCH_JOIN, /* of attention's parts, where there are any */
+	LAUNCH_SELECT,
+};
+
+/* What decides a launch's size. */
+struct launch_shape {
+	enum launch_kind kind;
+	uint32_t n_rows;    /* of activations, in this step */
+	uint32_t n_cols;    /* embed, select */
+	uint32_t n_tiles;   /* of weight rows */
+	uint32_t n_head;
+	uint32_t n_head_kv;
+	uint32_t n_attention_tiles; /* in this step */
+	uint32_t n_splits;
+};
+
+struct launch_size {
+	cl_uint dimensions;
+	size_t global[2];
+	size_t local[2];
+};
+
+struct opencl_family {
+	const char *name;
+	uint32_t widths[4];	     /* of token tiles, ending with 0 */
+	uint32_t tile_queries;	     /* query rows that attention takes at once */
+	bool splits_attention;
+	uint32_t (*n_slots)(uint32_t n_rows); /* rows that activations are padded to */
+	struct launch_size (*size)(const struct opencl_device *device,
+				   const struct launch_shape *shape);
+};
+
+extern const struct opencl_family opencl_family_vector;
+extern const struct opencl_family opencl_family_lane;
+
+/* Processors get the vector family, all others the lane family; $SLM_OPENCL_FAMILY names another. */
+const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts);
+
+/* Items of a group of the lane family on this device. */
+uint32_t opencl_lanes(const struct opencl_facts *facts);
+
+#endif

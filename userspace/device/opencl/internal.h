@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the OpenCL back end share. */
+#ifndef SLM_DEVICE_OPENCL_INTERNAL_H
+#define SLM_DEVICE_OPENCL_INTERNAL_H
+
+#include <CL/cl.h>
+
+#include "cl_error.h"
+#include "opencl.h"
+
+/* What discovery learns of a device; behind device_entry.driver_data. */
+struct opencl_facts {
+	cl_platform_id platform;
+	cl_device_id device;
+	unsigned platform_index, device_index; /* of the selector */
+	char platform_name[DEVICE_TEXT_MAX];
+	char platform_version[DEVICE_TEXT_MAX];
+	char name[DEVICE_TEXT_MAX];
+	char version[DEVICE_TEXT_MAX];
+	char driver_version[DEVICE_TEXT_MAX];
+	cl_device_type type;
+	cl_uint compute_units;
+	cl_ulong memory_bytes;
+	cl_ulong max_buffer_bytes;
+	cl_ulong local_bytes;
+	size_t max_group;
+	bool unified;	   /* memory is the host's */
+	bool has_int8_dot; /* cl_khr_integer_dot_product, packed, accelerated */
+};
+
+struct opencl_device {
+	struct device base;
+	struct opencl_facts facts;
+	const struct opencl_family *family;
+	cl_context context;
+	cl_command_queue queue;
+	char *cache_dir; /* NULL: none */
+};
+
+struct opencl_buffer {
+	struct buffer base;
+	cl_mem memory;
+};
+
+static inline struct opencl_device *opencl_device_from(const struct device *device)
+{
+	return (struct opencl_device *)device;
+}
+
+static inline cl_mem opencl_memory(const struct buffer *buffer)
+{
+	return ((const struct opencl_buffer *)buffer)->memory;
+}
+
+/* buffer.c */
+int opencl_buffer_create(struct device *device, const struct buffer_params *params,
+			 struct buffer **ret_buffer);
+void opencl_buffer_destroy(struct buffer *buffer);
+int opencl_buffer_write(struct buffer *buffer, size_t offset_bytes, const void *from,
+			size_t size_bytes);
+int opencl_buffer_read(struct buffer *buffer, size_t offset_bytes, void *to, size_t size_bytes);
+
+/* segment.c */
+bool opencl_supports(const struct device *device, const struct op *op);
+int opencl_segment_create(struct device *device, const struct segment_params *params,
+			  struct segment **ret_segment);
+void opencl_segment_destroy(struct segment *segment);
+int opencl_segment_run(struct segment *segment, const struct step *step);
+
+#endif

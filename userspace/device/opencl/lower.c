@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the way from ops to launches: which kernels an op becomes and their arguments, set once. Refuses
+ * to know how many work-items they get; that is family.c's.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "packed_type.h"
+#include "program.h"
+#include "segment.h"
+
+enum {
+	ARGS_MAX = 20,
+	NONE = UINT32_MAX,
+	TILE_QUERIES_MAX = 12,
+};
+
+struct lowering {
+	struct opencl_device *device;
+	struct opencl_segment *segment;
+	const struct segment_params *params;
+	float *vectors; /* what goes into segment->vectors */
+	size_t n_vectors, vectors_capacity;
+};
+
+/* Arguments of one kernel, in order. */
+struct args {
+	struct {
+		size_t size;
+		union {
+			cl_mem memory;
+			cl_uint u[4];
+			cl_float f;
+		} value;
+	} items[ARGS_MAX];
+	cl_uint n;
+};
+
+static void arg_memory(struct args *args, cl_mem memory)
+{
+	assert(args->n < ARGS_MAX);
+	args->items[args->n].size = sizeof(memory);
+	args->items[args->n++].value.memory = memory;
+}
+
+static void arg_uint(struct args *args, cl_uint value)
+{
+	assert(args->n < ARGS_MAX);
+	args->items[args->n].size = sizeof(value);
+	args->items[args->n++].value.u[0] = value;
+}
+
+static void arg_float(struct args *args, cl_float value)
+{
+	assert(args->n < ARGS_MAX);
+	args->items[args->n].size = sizeof(value);
+	args->items[args->n++].value.f = value;
+}
+
+static void arg_uints(struct args *args, const cl_uint *values, size_t n)
+{
+	assert(args->n < ARGS_MAX);
+	args->items[args->n].size = n * sizeof(*values);
+	memcpy(args->items[args->n++].value.u, values, n * sizeof(*values));
+}
+
+static int make_kernel(struct lowering *low, const char *name, const struct args *args,
+		       cl_kernel *ret_kernel)
+{
+	const struct device *device = &low->device->base;
+	cl_kernel kernel;
+	cl_int code;
+
+	kernel = clCreateKernel(low->segment->program, name, &code);
+	if (code != CL_SUCCESS)
+		return cl_failed(device->log, device->name, name, code);
+	for (cl_uint i = 0; i < args->n && code == CL_SUCCESS; i++)
+		code = clSetKernelArg(kernel, i, args->items[i].size, &args->items[i].value);
+	if (code != CL_SUCCESS) {
+		(void)clReleaseKernel(kernel);
+		return cl_failed(device->log, device->name, name, code);
+	}
+	*ret_kernel = kernel;
+	return 0;
+}
+
+/* A launch of kernel ONE, or of MANY (NULL: the same) in steps of several rows. */
+static int add_launch(struct lowering *low, const char *one, const char *many,
+		      const struct args *args, const struct launch *like)
+{
+	struct opencl_segment *segment = low->segment;
+	struct launch *launch;
+	int r;
+
+	if (array_reserve(&segment->launches, &segment->capacity, segment->n_launches + 1,
+			  sizeof(*launch)) < 0)
+		return log_oom(low->device->base.log, "preparing a segment");
+	launch = &segment->launches[segment->n_launches];
+	*launch = *like;
+	r = make_kernel(low, one, args, &launch->one);
+	if (r < 0)
+		return r;
+	launch->many = launch->one;
+	segment->n_launches++;
+	return many ? make_kernel(low, many, args, &launch->many) : 0;
+}
+
+/* ---- values and vectors ---- */
+
+/* Where a value begins, in floats. */
+static cl_uint value_at(const struct lowering *low, int32_t value)
+{
+	return value == NO_VALUE ? NONE : (cl_uint)(low->params->value_offsets[value] / sizeof(float));
+}
+
+static bool is_of_outputs(const struct lowering *low, const struct op *op)
+{
+	return low->params->graph->values[op->out[0]].rows == ROWS_OUTPUTS;
+}
+
+/* Adds a vector to those that go to the device; its place is kept in *RET, NONE for no vector. */
+static int add_vector(struct lowering *low, const struct vector *vector, cl_uint *ret)
+{
+	*ret = NONE;
+	if (vector->n == 0)
+		return 0;
+	if (array_reserve(&low->vectors, &low->vectors_capacity, low->n_vectors + vector->n,
+			  sizeof(*low->vectors)) < 0)
+		return log_oom(low->device->base.log, "preparing a segment");
+	memcpy(low->vectors + low->n_vectors, vector->data, vector->n * sizeof(*vector->data));
+	*ret = (cl_uint)low->n_vectors;
+	low->n_vectors += vector->n;
+	return 0;
+}
+
+/* ---- ops ---- */
+
+static cl_mem weight_memory(const struct lowering *low, const struct op *op, uint32_t i)
+{
+	return opencl_memory(low->params->weights[op->weight[i]->id]);
+}
+
+static cl_mem values_memory(const struct lowering *low)
+{
+	return opencl_memory(low->params->values);
+}
+
+static int lower_embed(struct lowering *low, const struct op *op)
+{
+	const struct matrix *weight = op->weight[0];
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_EMBED, .n_cols = weight->n_cols},
+	};
+	char type[16], name[32];
+	struct args args = {0};
+
+	program_type_name(weight->type, type);
+	(void)snprintf(name, sizeof(name), "embed_%s", type);
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, weight_memory(low, op, 0));
+	arg_memory(&args, values_memory(low));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, weight->n_cols);
+	arg_float(&args, op->scale);
+	return add_launch(low, name, NULL, &args, &launch);
+}
+
+static int lower_norm(struct lowering *low, const struct op *op)
+{
+	const struct launch launch = {.shape = {.kind = LAUNCH_NORM},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+	cl_uint norm;
+	int r;
+
+	r = add_vector(low, &op->norm, &norm);
+	if (r < 0)
+		return r;
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->vectors);
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, norm);
+	arg_uint(&args, value_at(low, op->add));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, op->norm.n);
+	arg_float(&args, op->eps);
+	return add_launch(low, "norm_rows", NULL, &args, &launch);
+}
+
+static int lower_select(struct lowering *low, const struct op *op)
+{
+	uint32_t n_cols = low->params->graph->values[op->out[0]].n_cols;
+	const struct launch launch = {.shape = {.kind = LAUNCH_SELECT, .n_cols = n_cols},
+				      .of_outputs = true};
+	struct args args = {0};
+
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, n_cols);
+	return add_launch(low, "select_rows", NULL, &args, &launch);
+}
+
+static bool is_quantised(enum tensor_type type)
+{
+	return tensor_type_info(type)->block_values > 1;
+}
+
+/* The op's input as int8 codes, or as floats. */
+static int lower_activations(struct lowering *low, const struct op *op, bool quantised, cl_uint norm)
+{
+	const struct opencl_segment *segment = low->segment;
+	const struct launch launch = {.shape = {.kind = LAUNCH_PREPARE},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+
+	arg_memory(&args, segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, segment->vectors);
+	if (quantised) {
+		arg_memory(&args, segment->codes);
+		arg_memory(&args, segment->scales);
+		arg_memory(&args, segment->sums);
+	} else {
+		arg_memory(&args, segment->floats);
+	}
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, norm);
+	arg_uint(&args, op->weight[0]->n_cols);
+	arg_float(&args, op->eps);
+	arg_uint(&args, is_of_outputs(low, op));
+	return add_launch(low, quantised ? "quantize_rows" : "float_rows", NULL, &args, &launch);
+}
+
+static int lower_prepare(struct lowering *low, const struct op *op)
+{
+	bool some_quantised = false, some_float = false;
+	cl_uint norm;
+	int r;
+
+	for (uint32_t i = 0; i < op->n_weights; i++) {
+		some_quantised |= is_quantised(op->weight[i]->type);
+		some_float |= !is_quantised(op->weight[i]->type);
+	}
+	r = add_vector(low, &op->norm, &norm);
+	if (r == 0 && some_quantised)
+		r = lower_activations(low, op, true, norm);
+	if (r == 0 && some_float)
+		r = lower_activations(low, op, false, norm);
+	return r;
+}
+
+static void arg_activations(struct args *args, const struct opencl_segment *segment)
+{
+	arg_memory(args, segment->codes);
+	arg_memory(args, segment->scales);
+	arg_memory(args, segment->sums);
+	arg_memory(args, segment->floats);
+}
+
+/* One launch for the weights of an op that are of TYPE. */
+static int lower_matmul_type(struct lowering *low, const struct op *op, enum tensor_type type)
+{
+	cl_uint n_rows[4] = {0}, out[4] = {0}, bias[4] = {NONE, NONE, NONE, NONE}, n = 0;
+	struct launch launch = {.shape = {.kind = LAUNCH_MATMUL},
+				.of_outputs = is_of_outputs(low, op)};
+	cl_mem weights[OP_WEIGHTS_MAX] = {0};
+	char name[16], one[32], many[32];
+	struct args args = {0};
+	int r;
+
+	for (uint32_t i = 0; i < op->n_weights; i++) {
+		if (op->weight[i]->type != type)
+			continue;
+		weights[n] = weight_memory(low, op, i);
+		n_rows[n] = op->weight[i]->n_rows;
+		out[n] = value_at(low, op->out[i]);
+		launch.shape.n_tiles += (uint32_t)div_up(n_rows[n], PACKED_ROWS);
+		r = add_vector(low, &op->bias[i], &bias[n++]);
+		if (r < 0)
+			return r;
+	}
+	program_type_name(type, name);
+	(void)snprintf(one, sizeof(one), "matvec_%s", name);
+	(void)snprintf(many, sizeof(many), "matmul_%s", name);
+	arg_memory(&args, low->segment->step);
+	for (int i = 0; i < OP_WEIGHTS_MAX; i++)
+		arg_memory(&args, weights[i] ? weights[i] : weights[0]);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->vectors);
+	arg_activations(&args, low->segment);
+	arg_uints(&args, n_rows, 4);
+	arg_uints(&args, out, 4);
+	arg_uints(&args, bias, 4);
+	arg_uint(&args, value_at(low, op->add));
+	arg_uint(&args, op->weight[0]->n_cols);
+	arg_uint(&args, launch.of_outputs);
+	return add_launch(low, one, many, &args, &launch);
+}
+
+static bool type_came_before(const struct op *op, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++) {
+		if (op->weight[k]->type == op->weight[i]->type)
+			return true;
+	}
+	return false;
+}
+
+static int lower_matmul(struct lowering *low, const struct op *op)
+{
+	int r = lower_prepare(low, op);
+
+	for (uint32_t i = 0; i < op->n_weights && r == 0; i++) {
+		if (!type_came_before(op, i))
+			r = lower_matmul_type(low, op, op->weight[i]->type);
+	}
+	return r;
+}
+
+static int lower_glu(struct lowering *low, const struct op *op)
+{
+	const struct matrix *gate = op->weight[0];
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_MATMUL,
+			  .n_tiles = (uint32_t)div_up(gate->n_rows, PACKED_ROWS)},
+		.of_outputs = is_of_outputs(low, op),
+	};
+	char name[16], one[32], many[32];
+	struct args args = {0};
+	int r = lower_prepare(low, op);
+
+	if (r < 0)
+		return r;
+	program_type_name(gate->type, name);
+	(void)snprintf(one, sizeof(one), "glu_vec_%s", name);
+	(void)snprintf(many, sizeof(many), "glu_%s", name);
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, weight_memory(low, op, 0));
+	arg_memory(&args, weight_memory(low, op, 1));
+	arg_memory(&args, values_memory(low));
+	arg_activations(&args, low->segment);
+	arg_uint(&args, gate->n_rows);
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, gate->n_cols);
+	arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
+	arg_uint(&args, launch.of_outputs);
+	return add_launch(low, one, many, &args, &launch);
+}
+
+static int lower_rope(struct lowering *low, const struct op *op)
+{
+	const struct rope *rope = &low->params->graph->model->ropes[op->rope];
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_ROPE, .n_head = op->n_head, .n_head_kv = op->n_head_kv},
+	};
+	cl_uint io[4] = {value_at(low, op->in[0]), value_at(low, op->in[1]),
+			 value_at(low, op->in[2]), value_at(low, op->out[0])};
+	struct args args = {0};
+	cl_uint norms[2];
+	int r;
+
+	r = add_vector(low, &op->q_norm, &norms[0]);
+	if (r == 0)
+		r = add_vector(low, &op->k_norm, &norms[1]);
+	if (r < 0)
+		return r;
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->vectors);
+	arg_memory(&args, opencl_memory(low->params->kv[op->layer]));
+	arg_uints(&args, io, 4);
+	arg_uints(&args, norms, 2);
+	arg_uint(&args, op->n_head);
+	arg_uint(&args, op->n_head_kv);
+	arg_uint(&args, rope->n_dims);
+	arg_uint(&args, rope->style == ROPE_HALVES);
+	arg_float(&args, op->eps);
+	arg_uint(&args, op->kv_group);
+	arg_uint(&args, op->rope);
+	return add_launch(low, "rope", NULL, &args, &launch);
+}
+
+static int lower_join(struct lowering *low, const struct op *op)
+{
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_JOIN, .n_head = op->n_head, .n_head_kv = op->n_head_kv},
+	};
+	struct args args = {0};
+
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->partials);
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, op->n_head);
+	arg_uint(&args, op->n_head_kv);
+	return add_launch(low, "attention_join", NULL, &args, &launch);
+}
+
+static int lower_attention(struct lowering *low, const struct op *op)
+{
+	const struct opencl_segment *segment = low->segment;
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_ATTENTION, .n_head = op->n_head, .n_head_kv = op->n_head_kv},
+	};
+	char many[32];
+	struct args args = {0};
+	int r;
+
+	(void)snprintf(many, sizeof(many), "attention%u", segment->tile_tokens);
+	arg_memory(&args, segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, opencl_memory(low->params->kv[op->layer]));
+	arg_memory(&args, segment->partials);
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, op->n_head);
+	arg_uint(&args, op->n_head_kv);
+	arg_uint(&args, op->window);
+	arg_float(&args, op->scale);
+	arg_uint(&args, op->kv_group);
+	r = add_launch(low, "attention1", segment->tile_tokens > 1 ? many : NULL, &args, &launch);
+	if (r == 0 && low->device->family->splits_attention)
+		r = lower_join(low, op);
+	return r;
+}
+
+typedef int (*lower_fn)(struct lowering *low, const struct op *op);
+
+static const lower_fn lower_functions[OP_KINDS] = {
+	[OP_EMBED] = lower_embed,   [OP_NORM] = lower_norm, [OP_MATMUL] = lower_matmul,
+	[OP_GLU] = lower_glu,	    [OP_ROPE] = lower_rope, [OP_ATTENTION] = lower_attention,
+	[OP_SELECT] = lower_select,
+};
+
+bool opencl_supports(const struct device *device, const struct op *op)
+{
+	/* Both matrices of a glu are read by one kernel. */
+	if (op->kind == OP_GLU && op->weight[0]->type != op->weight[1]->type)
+		return false;
+	return op->kind < OP_KINDS && lower_functions[op->kind];
+}
+
+/* ---- what the ops need together ---- */
+
+struct needs {
+	struct program_spec program;
+	uint64_t quantised_cols; /* of the widest input */
+	uint64_t float_cols;
+	uint32_t most_heads; /* query heads per key head */
+};
+
+static void need_weight(struct needs *needs, const struct op *op, const struct matrix *weight)
+{
+	uint64_t bit = UINT64_C(1) << weight->type;
+
+	if (op->kind == OP_EMBED) {
+		needs->program.embed_types |= bit;
+		return;
+	}
+	needs->program.matmul_types |= bit;
+	if (is_quantised(weight->type))
+		needs->quantised_cols = MAX(needs->quantised_cols, round_up(weight->n_cols, 64));
+	else
+		needs->float_cols = MAX(needs->float_cols, weight->n_cols);
+}
+
+static struct needs needs_of(const struct lowering *low)
+{
+	const struct segment_params *params = low->params;
+	struct needs needs = {.program = {.kv_q8 = params->kv_type == KV_Q8_0}, .most_heads = 1};
+
+	for (uint32_t i = 0; i < params->n_ops; i++) {
+		const struct op *op = &params->graph->ops[params->first_op + i];
+
+		for (uint32_t k = 0; k < op->n_weights; k++)
+			need_weight(&needs, op, op->weight[k]);
+		if (op->kind != OP_ROPE && op->kind != OP_ATTENTION)
+			continue;
+		needs.program.head_dim = op->head_dim;
+		needs.most_heads = MAX(needs.most_heads, op->n_head / op->n_head_kv);
+	}
+	needs.program.tile_heads = MIN(needs.most_heads, low->device->family->tile_queries);
+	needs.program.tile_tokens =
+		MAX(low->device->family->tile_queries / needs.program.tile_heads, 1u);
+	return needs;
+}
+
+static int make_memory(struct lowering *low, cl_mem *ret, uint64_t size_bytes)
+{
+	const struct device *device = &low->device->base;
+	cl_int code;
+
+	*ret = clCreateBuffer(low->device->context, CL_MEM_READ_WRITE, MAX(size_bytes, 64), NULL,
+			      &code);
+	return code == CL_SUCCESS ? 0 : cl_failed(device->log, device->name, "clCreateBuffer", code);
+}
+
+static int make_scratch(struct lowering *low, const struct needs *needs)
+{
+	struct opencl_segment *segment = low->segment;
+	const struct segment_params *params = low->params;
+	uint64_t rows = MAX(params->max_tokens, params->max_outputs) + TILE_QUERIES_MAX;
+	uint64_t blocks = rows * (needs->quantised_cols / 32);
+	uint32_t queries = needs->program.tile_heads;
+	int r;
+
+	segment->max_splits_items = low->device->facts.compute_units * SPLITS_PER_UNIT;
+	segment->step_capacity = step_words_capacity(params);
+	segment->step_words = calloc(segment->step_capacity, sizeof(*segment->step_words));
+	if (!segment->step_words)
+		return log_oom(low->device->base.log, "preparing a segment");
+	r = make_memory(low, &segment->step, segment->step_capacity * sizeof(uint32_t));
+	if (r == 0)
+		r = make_memory(low, &segment->codes, blocks * 32);
+	if (r == 0)
+		r = make_memory(low, &segment->scales, blocks * 8);
+	if (r == 0)
+		r = make_memory(low, &segment->sums, blocks * 8);
+	if (r == 0)
+		r = make_memory(low, &segment->floats, rows * needs->float_cols * sizeof(float));
+	if (r == 0)
+		r = make_memory(low, &segment->partials,
+				(uint64_t)segment->max_splits_items * queries *
+					(needs->program.head_dim + 2) * sizeof(float));
+	return r;
+}
+
+static uint64_t count_vectors(const struct segment_params *params)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < params->n_ops; i++) {
+		const struct op *op = &params->graph->ops[params->first_op + i];
+
+		n += op->norm.n + op->q_norm.n + op->k_norm.n;
+		for (int k = 0; k < OP_WEIGHTS_MAX; k++)
+			n += op->bias[k].n;
+	}
+	return n;
+}
+
+static int upload_vectors(struct lowering *low)
+{
+	const struct device *device = &low->device->base;
+	cl_int code;
+
+	if (low->n_vectors == 0)
+		return 0;
+	code = clEnqueueWriteBuffer(low->device->queue, low->segment->vectors, CL_TRUE, 0,
+				    low->n_vectors * sizeof(*low->vectors), low->vectors, 0, NULL,
+				    NULL);
+	return code == CL_SUCCESS
+		       ? 0
+		       : cl_failed(device->log, device->name, "clEnqueueWriteBuffer", code);
+}
+
+static int lower_ops(struct lowering *low)
+{
+	const struct segment_params *params = low->params;
+	int r = 0;
+
+	for (uint32_t i = 0; i < params->n_ops && r == 0; i++) {
+		const struct op *op = &params->graph->ops[params->first_op + i];
+
+		r = lower_functions[op->kind](low, op);
+	}
+	return r < 0 ? r : upload_vectors(low);
+}
+
+static void lowering_finish(struct lowering *low)
+{
+	free(low->vectors);
+}
+
+int opencl_lower(struct opencl_segment *segment, const struct segment_params *params)
+{
+	struct lowering low __attribute__((cleanup(lowering_finish))) = {
+		.device = opencl_device_from(segment->base.device),
+		.segment = segment,
+		.params = params,
+	};
+	struct needs needs = needs_of(&low);
+	int r;
+
+	segment->tile_heads = needs.program.tile_heads;
+	segment->tile_tokens = needs.program.tile_tokens;
+	r = opencl_program_create(low.device, &needs.program, &segment->program);
+	if (r == 0)
+		r = make_scratch(&low, &needs);
+	if (r == 0)
+		r = make_memory(&low, &segment->vectors, count_vectors(params) * sizeof(float));
+	return r < 0 ? r : lower_ops(&low);
+}

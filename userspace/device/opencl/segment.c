@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* Owns a segment's life and its run: one write of what the step brings, then the launches in order. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "segment.h"
+
+enum {
+	/* Drivers of real GPUs begin work when told to; PoCL begins at once. */
+	FLUSH_EVERY = 32,
+};
+
+static void release_memory(cl_mem memory)
+{
+	if (memory)
+		(void)clReleaseMemObject(memory);
+}
+
+void opencl_segment_destroy(struct segment *base)
+{
+	struct opencl_segment *segment = (struct opencl_segment *)base;
+
+	(void)clFinish(opencl_device_from(base->device)->queue);
+	for (size_t i = 0; i < segment->n_launches; i++) {
+		if (segment->launches[i].many != segment->launches[i].one)
+			(void)clReleaseKernel(segment->launches[i].many);
+		(void)clReleaseKernel(segment->launches[i].one);
+	}
+	free(segment->launches);
+	if (segment->step_written)
+		(void)clReleaseEvent(segment->step_written);
+	free(segment->step_words);
+	release_memory(segment->step);
+	release_memory(segment->vectors);
+	release_memory(segment->codes);
+	release_memory(segment->scales);
+	release_memory(segment->sums);
+	release_memory(segment->floats);
+	release_memory(segment->partials);
+	if (segment->program)
+		(void)clReleaseProgram(segment->program);
+	free(segment);
+}
+
+static void opencl_segment_destroy_p(struct opencl_segment **segment)
+{
+	if (*segment)
+		opencl_segment_destroy(&(*segment)->base);
+}
+
+int opencl_segment_create(struct device *device, const struct segment_params *params,
+			  struct segment **ret_segment)
+{
+	_cleanup_(opencl_segment_destroy_p) struct opencl_segment *segment =
+		calloc(1, sizeof(*segment));
+	int r;
+
+	if (!segment)
+		return log_oom(device->log, "preparing a segment");
+	segment->base.device = device;
+	segment->params = *params;
+	r = opencl_lower(segment, params);
+	if (r < 0)
+		return r;
+	*ret_segment = &TAKE(segment)->base;
+	return 0;
+}
+
+static bool has_single_rows_only(const struct step *step)
+{
+	return step->n_tokens == step->n_runs;
+}
+
+static uint32_t most_pages(const struct step *step)
+{
+	uint32_t pages = 1;
+
+	for (uint32_t i = 0; i < step->n_runs; i++)
+		pages = MAX(pages, (step->runs[i].first_position + step->runs[i].n_rows - 1) / KV_PAGE +
+					   1);
+	return pages;
+}
+
+/* Tiles that the attention op of SHAPE makes of this step. */
+static uint32_t attention_tiles(const struct opencl_segment *segment, const struct step *step,
+				const struct launch_shape *shape)
+{
+	uint32_t tokens = has_single_rows_only(step) ? 1 : segment->tile_tokens, n = 0;
+	uint32_t heads = (uint32_t)div_up(shape->n_head / shape->n_head_kv, segment->tile_heads);
+
+	for (uint32_t i = 0; i < step->n_runs; i++)
+		n += (uint32_t)div_up(step->runs[i].n_rows, tokens) * shape->n_head_kv * heads;
+	return n;
+}
+
+/* Into how many parts a single token's context is cut; one number serves all layers. */
+static uint32_t splits_of(const struct opencl_segment *segment, const struct step *step)
+{
+	const struct opencl_device *device = opencl_device_from(segment->base.device);
+	uint32_t most = 0;
+
+	if (!device->family->splits_attention || !has_single_rows_only(step))
+		return 1;
+	for (size_t i = 0; i < segment->n_launches; i++) {
+		if (segment->launches[i].shape.kind == LAUNCH_ATTENTION)
+			most = MAX(most, attention_tiles(segment, step, &segment->launches[i].shape));
+	}
+	if (most == 0 || most * 2 > segment->max_splits_items)
+		return 1;
+	return MAX(MIN(segment->max_splits_items / most, most_pages(step) / 4), 1u);
+}
+
+static int write_step(struct opencl_segment *segment, const struct step *step, uint32_t n_splits)
+{
+	struct opencl_device *device = opencl_device_from(segment->base.device);
+	size_t words;
+	cl_int code;
+
+	/* The words of the step before may still be on their way. */
+	if (segment->step_written) {
+		(void)clWaitForEvents(1, &segment->step_written);
+		(void)clReleaseEvent(segment->step_written);
+		segment->step_written = NULL;
+	}
+	words = step_words_write(segment->step_words, segment->params.graph, step, n_splits);
+	code = clEnqueueWriteBuffer(device->queue, segment->step, CL_FALSE, 0,
+				    words * sizeof(uint32_t), segment->step_words, 0, NULL,
+				    &segment->step_written);
+	return code == CL_SUCCESS ? 0
+				  : cl_failed(device->base.log, device->base.name,
+					      "clEnqueueWriteBuffer", code);
+}
+
+static int enqueue(struct opencl_segment *segment, const struct launch *launch,
+		   const struct step *step, uint32_t n_splits)
+{
+	struct opencl_device *device = opencl_device_from(segment->base.device);
+	struct launch_shape shape = launch->shape;
+	bool single = launch->shape.kind == LAUNCH_ATTENTION ? has_single_rows_only(step) : false;
+	struct launch_size size;
+	cl_int code;
+
+	shape.n_rows = launch->of_outputs ? step->n_outputs : step->n_tokens;
+	shape.n_splits = n_splits;
+	if (shape.n_rows == 0 || (shape.kind == LAUNCH_JOIN && n_splits == 1))
+		return 0;
+	if (shape.kind == LAUNCH_ATTENTION)
+		shape.n_attention_tiles = attention_tiles(segment, step, &shape);
+	size = device->family->size(device, &shape);
+	code = clEnqueueNDRangeKernel(device->queue,
+				      single || shape.n_rows == 1 ? launch->one : launch->many,
+				      size.dimensions, NULL, size.global, size.local, 0, NULL, NULL);
+	return code == CL_SUCCESS ? 0
+				  : cl_failed(device->base.log, device->base.name,
+					      "clEnqueueNDRangeKernel", code);
+}
+
+int opencl_segment_run(struct segment *base, const struct step *step)
+{
+	struct opencl_segment *segment = (struct opencl_segment *)base;
+	struct opencl_device *device = opencl_device_from(base->device);
+	uint32_t n_splits = splits_of(segment, step);
+	int r = write_step(segment, step, n_splits);
+
+	for (size_t i = 0; i < segment->n_launches && r == 0; i++) {
+		r = enqueue(segment, &segment->launches[i], step, n_splits);
+		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
+			(void)clFlush(device->queue);
+	}
+	return r;
+}
