@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* out = act(gate x) * (up x) for matrices of TYPE; groups as in matmul. */
+/*
+ * out = act(gate x) * (up x) for matrices of TYPE; groups as in matmul. The tile stands in a loop and not
+ * twice, because PoCL 3.1 then leaves it a function of its own and lets its workers share local memory.
+ */
 #ifndef ACTIVATE
 #define ACTIVATE
 
@@ -19,20 +22,22 @@ static inline float activate(uint activation, float x)
 		__global const int2 *sums, __global const float *floats, uint n_rows, uint out,   \
 		uint n_cols, uint activation, uint of_outputs)                                    \
 	{                                                                                         \
-		__local float scratch[LANES];                                                     \
+		__local float scratch[W * LANES], pair[2 * W * ROWS];                             \
 		ulong at = (ulong)get_group_id(0) * TILE_BYTES(n_cols);                           \
-		uint m = get_group_id(0) * ROWS + get_local_id(0), row = W * get_group_id(1);     \
+		uint row = W * get_group_id(1);                                                   \
 		uint n_tokens = min((uint)W, N_ROWS(step, of_outputs) - row);                     \
-		float a[W], b[W];                                                                 \
                                                                                                   \
-		TILE(NAMED(tile), W)                                                              \
-		(gate + at, n_cols, row, n_tokens, codes, scales, sums, floats, scratch, a);      \
-		TILE(NAMED(tile), W)                                                              \
-		(up + at, n_cols, row, n_tokens, codes, scales, sums, floats, scratch, b);        \
-		if (get_local_id(0) >= ROWS || m >= n_rows)                                       \
-			return;                                                                   \
-		for (uint t = 0; t < n_tokens; t++)                                               \
-			values[out + (row + t) * n_rows + m] = activate(activation, a[t]) * b[t]; \
+		for (uint which = 0; which < 2; which++)                                          \
+			TILE(NAMED(tile), W)                                                      \
+			((which ? up : gate) + at, n_cols, row, n_tokens, codes, scales, sums,    \
+			 floats, scratch, pair + which * W * ROWS);                               \
+		for (uint e = get_local_id(0); e < n_tokens * ROWS; e += LANES) {                 \
+			uint m = get_group_id(0) * ROWS + e % ROWS;                               \
+                                                                                                  \
+			if (m < n_rows)                                                           \
+				values[out + (row + e / ROWS) * n_rows + m] =                     \
+					activate(activation, pair[e]) * pair[W * ROWS + e];       \
+		}                                                                                 \
 	}
 
 DEFINE_GLU(glu_vec, 1)

@@ -48,7 +48,8 @@ static void store_cell(__local const float *x, uint cell, bool is_key, __global 
 }
 
 __kernel GROUP void rope(__global const uint *step, __global float *values,
-			 __global const float *vectors, __global uchar *kv, uint4 io, uint2 norms,
+			 __global const float *vectors, __global uchar *kv, uint q, uint k, uint v, uint out, uint q_norm,
+			 uint k_norm,
 			 uint n_head, uint n_head_kv, uint n_dims, uint halves, float eps, uint group,
 			 uint table_index)
 {
@@ -56,9 +57,9 @@ __kernel GROUP void rope(__global const uint *step, __global float *values,
 	uint heads = n_head + 2 * n_head_kv, t = get_group_id(0) / heads, head = get_group_id(0) % heads;
 	bool is_query = head < n_head, is_key = !is_query && head < n_head + n_head_kv;
 	uint h = is_query ? head : is_key ? head - n_head : head - n_head - n_head_kv;
-	uint from = is_query ? io.x + (t * n_head + h) * HEAD_DIM
-			     : (is_key ? io.y : io.z) + (t * n_head_kv + h) * HEAD_DIM;
-	uint norm = is_query ? norms.x : is_key ? norms.y : NONE;
+	uint from = is_query ? q + (t * n_head + h) * HEAD_DIM
+			     : (is_key ? k : v) + (t * n_head_kv + h) * HEAD_DIM;
+	uint norm = is_query ? q_norm : is_key ? k_norm : NONE;
 	uint position = STEP_PART(step, STEP_POSITIONS)[t], run = STEP_PART(step, STEP_ROW_RUNS)[t];
 	uint page = STEP_PART(step, STEP_PAGES + group)[run * step[STEP_PAGE_STRIDE] + position / PAGE];
 	__global const float *table =
@@ -83,7 +84,7 @@ __kernel GROUP void rope(__global const uint *step, __global float *values,
 	barrier(CLK_LOCAL_MEM_FENCE);
 	if (is_query) {
 		for (uint i = get_local_id(0); i < HEAD_DIM; i += LANES)
-			values[io.w + (t * n_head + h) * HEAD_DIM + i] = turned[i];
+			values[out + (t * n_head + h) * HEAD_DIM + i] = turned[i];
 		return;
 	}
 	store_cell(turned, position % PAGE, is_key,

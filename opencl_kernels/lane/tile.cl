@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A tile of 16 weight rows of TYPE times WIDTH tokens by one group: an item makes the part of one row
- * that lies in every (LANES / 16)-th block; the parts are then added up. Neighbouring items read
- * neighbouring words of the packed layout. The host includes this once per type and width.
+ * that lies in every (LANES / 16)-th block; the parts are then added up in local memory. Neighbouring
+ * items read neighbouring words of the packed layout. The host includes this once per type and width.
  */
 #undef TILE
 #undef TILE_
@@ -57,13 +57,14 @@ static inline float2 NAMED(scales_at)(__global const uchar *unit, uint b, uint h
 
 #endif
 
-/* acc[t] of the item's row, summed over the group; all items get their row's. */
+/* OUT [WIDTH][16] gets the sums, seen by the whole group. SCRATCH has WIDTH * LANES floats. */
 static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *tile, uint n_cols, uint row,
 					    uint n_tokens, __global const char *codes,
 					    __global const float2 *scales, __global const int2 *sums,
 					    __global const float *floats, __local float *scratch,
-					    float *acc)
+					    __local float *out)
 {
+	float acc[WIDTH];
 	uint r = get_local_id(0) % ROWS, part = get_local_id(0) / ROWS, parts = LANES / ROWS;
 
 	for (uint t = 0; t < WIDTH; t++)
@@ -107,14 +108,16 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *tile, uint n_c
 			acc[t] = fma(w, floats[(row + min(t, n_tokens - 1)) * n_cols + c], acc[t]);
 	}
 #endif
-	for (uint t = 0; t < WIDTH; t++) {
+	barrier(CLK_LOCAL_MEM_FENCE);
+	for (uint t = 0; t < WIDTH; t++)
+		scratch[t * LANES + get_local_id(0)] = acc[t];
+	barrier(CLK_LOCAL_MEM_FENCE);
+	for (uint i = get_local_id(0); i < WIDTH * ROWS; i += LANES) {
 		float sum = 0;
 
-		barrier(CLK_LOCAL_MEM_FENCE);
-		scratch[get_local_id(0)] = acc[t];
-		barrier(CLK_LOCAL_MEM_FENCE);
 		for (uint p = 0; p < parts; p++)
-			sum += scratch[p * ROWS + r];
-		acc[t] = sum;
+			sum += scratch[i / ROWS * LANES + p * ROWS + i % ROWS];
+		out[i] = sum;
 	}
+	barrier(CLK_LOCAL_MEM_FENCE);
 }

@@ -28,30 +28,31 @@ static inline void store_row(vf y, __global float *values, __global const float 
 	__global const uint *step, __global const uchar *w0, __global const uchar *w1,            \
 		__global const uchar *w2, __global float *values, __global const float *vectors,  \
 		__global const char *codes, __global const float2 *scales,                        \
-		__global const int2 *sums, __global const float *floats, uint4 n_rows, uint4 out, \
-		uint4 bias, uint add, uint n_cols, uint of_outputs
+		__global const int2 *sums, __global const float *floats, uint rows0, uint rows1,     \
+		uint rows2, uint out0, uint out1, uint out2, uint bias0, uint bias1, uint bias2,  \
+		uint add, uint n_cols, uint of_outputs
 
 /* Which matrix tile I belongs to, and its place there. */
 #define PICK_TILE(i)                                                                              \
-	uint tiles0 = (n_rows.x + ROWS - 1) / ROWS, tiles1 = (n_rows.y + ROWS - 1) / ROWS;        \
+	uint tiles0 = (rows0 + ROWS - 1) / ROWS, tiles1 = (rows1 + ROWS - 1) / ROWS;        \
 	uint k = i < tiles0 ? 0 : i < tiles0 + tiles1 ? 1 : 2;                                    \
 	uint place = i - (k == 0 ? 0 : k == 1 ? tiles0 : tiles0 + tiles1);                        \
-	uint total = k == 0 ? n_rows.x : k == 1 ? n_rows.y : n_rows.z, left = total - place * ROWS; \
-	uint to = (k == 0 ? out.x : k == 1 ? out.y : out.z) + place * ROWS;                       \
-	uint from = k == 0 ? bias.x : k == 1 ? bias.y : bias.z;                                   \
+	uint total = k == 0 ? rows0 : k == 1 ? rows1 : rows2, left = total - place * ROWS; \
+	uint to = (k == 0 ? out0 : k == 1 ? out1 : out2) + place * ROWS;                       \
+	uint from = k == 0 ? bias0 : k == 1 ? bias1 : bias2;                                   \
 	__global const uchar *tile = (k == 0 ? w0 : k == 1 ? w1 : w2) +                           \
 				     (ulong)place * TILE_BYTES(n_cols);                           \
 	from = from == NONE ? NONE : from + place * ROWS
 
-static inline uint NAMED(count_tiles)(uint4 n_rows)
+static inline uint NAMED(count_tiles)(uint rows0, uint rows1, uint rows2)
 {
-	return (n_rows.x + ROWS - 1) / ROWS + (n_rows.y + ROWS - 1) / ROWS +
-	       (n_rows.z + ROWS - 1) / ROWS;
+	return (rows0 + ROWS - 1) / ROWS + (rows1 + ROWS - 1) / ROWS +
+	       (rows2 + ROWS - 1) / ROWS;
 }
 
 __kernel ONE_ITEM void NAMED(matvec)(MATMUL_PARAMS)
 {
-	uint n = NAMED(count_tiles)(n_rows), g = get_global_id(0), of = get_global_size(0);
+	uint n = NAMED(count_tiles)(rows0, rows1, rows2), g = get_global_id(0), of = get_global_size(0);
 
 	for (uint i = (ulong)n * g / of; i < (ulong)n * (g + 1) / of; i++) {
 		vf acc[1];
@@ -84,7 +85,7 @@ __kernel ONE_ITEM void NAMED(matvec)(MATMUL_PARAMS)
 
 __kernel ONE_ITEM void NAMED(matmul)(MATMUL_PARAMS)
 {
-	uint n = NAMED(count_tiles)(n_rows), g = get_global_id(0), of = get_global_size(0);
+	uint n = NAMED(count_tiles)(rows0, rows1, rows2), g = get_global_id(0), of = get_global_size(0);
 	uint n_tokens = N_ROWS(step, of_outputs), n_blocks = (n_cols + 63) / 64 * 2;
 	uint first = (ulong)n * g / of, last = (ulong)n * (g + 1) / of;
 

@@ -91,7 +91,8 @@ static void store_value(__global const float *x, uint cell, __global uchar *valu
 }
 
 __kernel ONE_ITEM void rope(__global const uint *step, __global float *values,
-			    __global const float *vectors, __global uchar *kv, uint4 io, uint2 norms,
+			    __global const float *vectors, __global uchar *kv, uint q, uint k, uint v, uint out, uint q_norm,
+			 uint k_norm,
 			    uint n_head, uint n_head_kv, uint n_dims, uint halves, float eps,
 			    uint group, uint table_index)
 {
@@ -101,20 +102,20 @@ __kernel ONE_ITEM void rope(__global const uint *step, __global float *values,
 	uint page = STEP_PART(step, STEP_PAGES + group)[run * step[STEP_PAGE_STRIDE] + position / PAGE];
 	__global const float *table =
 		(__global const float *)STEP_PART(step, STEP_ROPES + table_index) + t * n_dims;
-	__global const float *q_norm = norms.x == NONE ? 0 : vectors + norms.x;
-	__global const float *k_norm = norms.y == NONE ? 0 : vectors + norms.y;
+	__global const float *of_q = q_norm == NONE ? 0 : vectors + q_norm;
+	__global const float *of_k = k_norm == NONE ? 0 : vectors + k_norm;
 	__global uchar *base = kv + (ulong)page * 2 * n_head_kv * KV_HEAD_BYTES;
 	float turned[HEAD_DIM];
 
 	for (uint h = head * share; h < (head + 1) * share; h++) {
-		rope_head(values + io.x + (t * n_head + h) * HEAD_DIM, q_norm, eps, table, n_dims, halves,
+		rope_head(values + q + (t * n_head + h) * HEAD_DIM, of_q, eps, table, n_dims, halves,
 			  turned);
 		for (uint i = 0; i < HEAD_DIM; i++)
-			values[io.w + (t * n_head + h) * HEAD_DIM + i] = turned[i];
+			values[out + (t * n_head + h) * HEAD_DIM + i] = turned[i];
 	}
-	rope_head(values + io.y + (t * n_head_kv + head) * HEAD_DIM, k_norm, eps, table, n_dims, halves,
+	rope_head(values + k + (t * n_head_kv + head) * HEAD_DIM, of_k, eps, table, n_dims, halves,
 		  turned);
 	store_key(turned, position % PAGE, base + head * KV_HEAD_BYTES);
-	store_value(values + io.z + (t * n_head_kv + head) * HEAD_DIM, position % PAGE,
+	store_value(values + v + (t * n_head_kv + head) * HEAD_DIM, position % PAGE,
 		    base + (n_head_kv + head) * KV_HEAD_BYTES);
 }

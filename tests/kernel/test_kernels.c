@@ -3,7 +3,7 @@
  * Every op x type on a device, with random shapes and data, against the reference device with the
  * same quantised activations; and timed.
  *
- *   test_kernels [--device D] [--rounds N] [--seed S] [--only WORD] [--bench] [--verbose]
+ *   test_kernels [--device D] [--rounds N] [--seed S] [--only WORD] [--small] [--bench] [--verbose]
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -38,6 +38,7 @@ struct harness {
 	uint64_t seed;
 	unsigned rounds;
 	const char *only;
+	bool small; /* shapes that a simulator gets through */
 	unsigned n_run, n_failed;
 };
 
@@ -118,17 +119,22 @@ static void verdict(struct harness *h, const char *what, double error, double li
 
 /* ---- matmul and glu ---- */
 
-static uint32_t random_columns(struct kernel_case *c, enum tensor_type type)
+static uint32_t random_columns(struct harness *h, struct kernel_case *c, enum tensor_type type)
 {
 	unsigned block = tensor_type_info(type)->block_values;
 
+	if (h->small)
+		return block == 1 ? random_in(&c->random, 1, 40)
+				  : block * random_in(&c->random, 1, block == 32 ? 3 : 1);
 	if (block == 1)
 		return random_in(&c->random, 1, 300);
 	return block * random_in(&c->random, 1, block == 32 ? 40 : 6);
 }
 
-static uint32_t random_tokens(struct kernel_case *c)
+static uint32_t random_tokens(struct harness *h, struct kernel_case *c)
 {
+	if (h->small)
+		return random_in(&c->random, 1, 14);
 	switch (random_in(&c->random, 0, 3)) {
 	case 0:
 		return 1;
@@ -139,14 +145,14 @@ static uint32_t random_tokens(struct kernel_case *c)
 	}
 }
 
-static void set_weights(struct kernel_case *c, struct op *op, enum tensor_type type,
-			uint32_t n_cols, uint32_t n_weights, bool same_rows)
+static void set_weights(struct harness *h, struct kernel_case *c, struct op *op,
+			enum tensor_type type, uint32_t n_cols, uint32_t n_weights, bool same_rows)
 {
-	uint32_t n_rows = random_in(&c->random, 1, 150);
+	uint32_t most = h->small ? 20 : 150, n_rows = random_in(&c->random, 1, most);
 
 	for (uint32_t i = 0; i < n_weights; i++) {
 		if (!same_rows)
-			n_rows = random_in(&c->random, 1, 150);
+			n_rows = random_in(&c->random, 1, most);
 		op->weight[i] = case_matrix(c, type, n_rows, n_cols);
 		if (op->kind == OP_MATMUL || i == 0)
 			op->out[i] = case_value(c, ROWS_TOKENS, n_rows);
@@ -168,15 +174,15 @@ static void try_matmul(struct harness *h, enum op_kind kind, enum tensor_type ty
 	bool normed;
 
 	kernel_case_init(&c, seed);
-	n_cols = random_columns(&c, type);
-	n_tokens = c.max_tokens = random_tokens(&c);
+	n_cols = random_columns(h, &c, type);
+	n_tokens = c.max_tokens = random_tokens(h, &c);
 	in = case_value(&c, ROWS_TOKENS, n_cols);
 	op = case_op(&c, kind, in);
 	op->activation = random_in(&c.random, 0, 1) ? ACTIVATION_SILU : ACTIVATION_GELU_TANH;
 	normed = random_in(&c.random, 0, 1);
 	if (normed)
 		op->norm = case_vector(&c, n_cols, 1, 0.3f);
-	set_weights(&c, op, type, n_cols, kind == OP_GLU ? 2 : random_in(&c.random, 1, 3),
+	set_weights(h, &c, op, type, n_cols, kind == OP_GLU ? 2 : random_in(&c.random, 1, 3),
 		    kind == OP_GLU);
 	if (kind == OP_MATMUL && op->n_weights == 1 && random_in(&c.random, 0, 1))
 		op->add = random_in(&c.random, 0, 1)
@@ -220,8 +226,8 @@ static void try_embed(struct harness *h, enum tensor_type type, uint64_t seed)
 	struct op *op;
 
 	kernel_case_init(&c, seed);
-	n_cols = random_columns(&c, type);
-	n_tokens = c.max_tokens = random_tokens(&c);
+	n_cols = random_columns(h, &c, type);
+	n_tokens = c.max_tokens = random_tokens(h, &c);
 	c.model.n_vocab = random_in(&c.random, 1, 100);
 	op = case_op(&c, OP_EMBED, NO_VALUE);
 	op->n_weights = 1;
@@ -252,7 +258,7 @@ static void try_norm(struct harness *h, uint64_t seed)
 
 	kernel_case_init(&c, seed);
 	n_cols = random_in(&c.random, 1, 700);
-	n_tokens = c.max_tokens = random_tokens(&c);
+	n_tokens = c.max_tokens = random_tokens(h, &c);
 	in = case_value(&c, ROWS_TOKENS, n_cols);
 	op = case_op(&c, OP_NORM, in);
 	op->norm = case_vector(&c, n_cols, 1, 0.3f);
@@ -292,7 +298,7 @@ static void try_select(struct harness *h, uint64_t seed)
 
 	kernel_case_init(&c, seed);
 	n_cols = random_in(&c.random, 1, 700);
-	n_tokens = c.max_tokens = random_tokens(&c);
+	n_tokens = c.max_tokens = random_tokens(h, &c);
 	n_outputs = random_in(&c.random, 0, n_tokens);
 	c.max_outputs = MAX(n_outputs, 1);
 	in = case_value(&c, ROWS_TOKENS, n_cols);
@@ -372,7 +378,7 @@ static void build_attention(struct kernel_case *c, int32_t inputs[3], int32_t *r
 /* Three steps over up to three sequences, each continuing what the one before cached. */
 static void try_attention(struct harness *h, uint64_t seed)
 {
-	uint32_t starts[3] = {0}, lengths[3], n_runs, n_tokens;
+	uint32_t starts[3] = {0}, lengths[3], n_runs, n_tokens, longest;
 	int32_t inputs[3], q, out;
 	struct kernel_case c;
 	struct both both;
@@ -384,6 +390,7 @@ static void try_attention(struct harness *h, uint64_t seed)
 	c.max_pages = 8;
 	c.n_pages = 29; /* more than 3 x 8, and no divisor of the scattering step */
 	build_attention(&c, inputs, &q, &out);
+	longest = h->small ? 5 : 150;
 	(void)snprintf(what, sizeof(what),
 		       "attention heads %u/%u x %u window %u kv %d rope %d/%u norms %d runs %u "
 		       "seed %" PRIu64,
@@ -401,7 +408,7 @@ static void try_attention(struct harness *h, uint64_t seed)
 
 		n_tokens = 0;
 		for (uint32_t i = 0; i < n_runs; i++) {
-			lengths[i] = step == 1 ? 1 : random_in(&c.random, 1, 150);
+			lengths[i] = step == 1 ? 1 : random_in(&c.random, 1, longest);
 			n_tokens += lengths[i];
 		}
 		(void)case_step_init(&s, &c, n_runs, lengths, starts, 0);
@@ -521,7 +528,7 @@ static void bench_all(struct harness *h)
 static int open_devices(struct harness *h, const struct device_list *list, const char *selector)
 {
 	const struct device_entry *entry;
-	struct device_params params = {.log = &harness_log};
+	struct device_params params = {.log = &harness_log, .cache_dir = getenv("SLM_CACHE_DIR")};
 	int r;
 
 	if (device_list_select(list, selector, &harness_log, &entry, 1) < 1)
@@ -555,7 +562,7 @@ int main(int argc, char **argv)
 		{"device", required_argument, NULL, 'd'}, {"rounds", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 's'},	  {"only", required_argument, NULL, 'o'},
 		{"bench", no_argument, NULL, 'b'},	  {"verbose", no_argument, NULL, 'v'},
-		{0},
+		{"small", no_argument, NULL, 'm'},	  {0},
 	};
 	struct harness h = {.seed = 1, .rounds = 40};
 	struct device_list *list;
@@ -574,6 +581,8 @@ int main(int argc, char **argv)
 			h.only = optarg;
 		else if (option == 'b')
 			bench = true;
+		else if (option == 'm')
+			h.small = true;
 		else if (option == 'v')
 			harness_log.max_level = LOG_LEVEL_DEBUG;
 		else

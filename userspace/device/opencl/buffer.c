@@ -31,11 +31,12 @@ int opencl_buffer_create(struct device *base, const struct buffer_params *params
 	if (!buffer)
 		return log_oom(base->log, "making a buffer");
 	if (params->size_bytes > device->facts.max_buffer_bytes)
-		return log_error(base->log, ENOMEM,
-				 "%s: a buffer of %zu MiB is wanted and the device makes at most %" PRIu64
-				 " MiB at once",
-				 base->name, params->size_bytes >> 20,
-				 (uint64_t)device->facts.max_buffer_bytes >> 20);
+		return log_error(
+			base->log, ENOMEM,
+			"%s: a buffer of %zu MiB is wanted and the device makes at most %" PRIu64
+			" MiB at once",
+			base->name, params->size_bytes >> 20,
+			(uint64_t)device->facts.max_buffer_bytes >> 20);
 	buffer->base = (struct buffer){base, params->size_bytes};
 	buffer->memory = clCreateBuffer(device->context, flags_of(device, params),
 					params->size_bytes, (void *)params->initial, &code);

@@ -118,11 +118,11 @@ static cl_int self_test_make(struct self_test *test, cl_program program, cl_devi
 	if (code == CL_SUCCESS)
 		test->kernel = clCreateKernel(program, "self_test", &code);
 	if (code == CL_SUCCESS)
-		test->w = clCreateBuffer(test->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, 64, w,
-					 &code);
+		test->w = clCreateBuffer(test->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, 64,
+					 w, &code);
 	if (code == CL_SUCCESS)
-		test->a = clCreateBuffer(test->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, 4, a,
-					 &code);
+		test->a = clCreateBuffer(test->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, 4,
+					 a, &code);
 	if (code == CL_SUCCESS)
 		test->out = clCreateBuffer(test->context, CL_MEM_READ_WRITE, 64, NULL, &code);
 	return code;
@@ -140,7 +140,8 @@ static cl_int self_test_run(struct self_test *test, int32_t out[16])
 		code = clEnqueueNDRangeKernel(test->queue, test->kernel, 1, NULL, &items, &items, 0,
 					      NULL, NULL);
 	if (code == CL_SUCCESS)
-		code = clEnqueueReadBuffer(test->queue, test->out, CL_TRUE, 0, 64, out, 0, NULL, NULL);
+		code = clEnqueueReadBuffer(test->queue, test->out, CL_TRUE, 0, 64, out, 0, NULL,
+					   NULL);
 	return code;
 }
 
@@ -192,7 +193,7 @@ static char *find_compiler(void)
 		free(path);
 	}
 	return access(SLM_LIBEXEC_DIR "/slm-clc", X_OK) == 0 ? strdup(SLM_LIBEXEC_DIR "/slm-clc")
-							      : NULL;
+							     : NULL;
 }
 
 struct child {
@@ -205,7 +206,7 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 		       struct child *ret_child)
 {
 	char platform[16], device[16];
-	char *argv[] = {(char *)program,   platform,	 device, (char *)job->facts->name,
+	char *argv[] = {(char *)program,      platform,	    device, (char *)job->facts->name,
 			(char *)job->options, (char *)path, NULL};
 	int in[2], out[2], error;
 	posix_spawn_file_actions_t actions;
@@ -281,7 +282,8 @@ static int judge_child(const struct compile_job *job, bool in_time, int status, 
 		       const struct log *log)
 {
 	if (!in_time) {
-		log_warning(log, "%s: its driver's compiler did not end within %d s and was stopped",
+		log_warning(log,
+			    "%s: its driver's compiler did not end within %d s and was stopped",
 			    job->facts->name, COMPILER_TIMEOUT_MS / 1000);
 		return -ENOEXEC;
 	}

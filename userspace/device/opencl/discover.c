@@ -115,6 +115,7 @@ static void read_facts(struct opencl_facts *facts, cl_platform_id platform, cl_d
 	READ(CL_DEVICE_MAX_MEM_ALLOC_SIZE, facts->max_buffer_bytes);
 	READ(CL_DEVICE_LOCAL_MEM_SIZE, facts->local_bytes);
 	READ(CL_DEVICE_MAX_WORK_GROUP_SIZE, facts->max_group);
+	READ(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, facts->vector_width);
 #undef READ
 	facts->compute_units = MAX(facts->compute_units, 1u);
 	facts->unified = device_flag(device, CL_DEVICE_HOST_UNIFIED_MEMORY) == CL_TRUE;
@@ -132,8 +133,7 @@ static const char *objection(const struct opencl_facts *facts)
 		return "its driver has no compiler";
 	if (!device_flag(facts->device, CL_DEVICE_ENDIAN_LITTLE))
 		return "it is big-endian";
-	if (sscanf(facts->version, "OpenCL %u.%u", &major, &minor) != 2 ||
-	    major * 10 + minor < 12)
+	if (sscanf(facts->version, "OpenCL %u.%u", &major, &minor) != 2 || major * 10 + minor < 12)
 		return "it is older than OpenCL 1.2";
 	if (facts->type & CL_DEVICE_TYPE_CUSTOM)
 		return "it runs built-in kernels only";
@@ -178,9 +178,9 @@ static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platf
 	entry->memory_bytes = facts->memory_bytes;
 	entry->usable = !reason;
 	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
-		       reason	      ? reason
+		       reason		    ? reason
 		       : entry->is_host_cpu ? "OpenCL on this processor; used only by name"
-				      : "has all that is needed");
+					    : "has all that is needed");
 	return 0;
 }
 

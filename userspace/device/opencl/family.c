@@ -10,6 +10,8 @@ enum {
 	/* Work-groups per compute unit: fewer leave units idle at the end, more cost their start. */
 	GROUPS_PER_UNIT = 8,
 	TILES_PER_GROUP = 4, /* of weight rows, in a prefill */
+	/* A processor whose driver spreads items over lanes says 1. */
+	VECTOR_WIDTH_MIN = 4,
 	LANES_WANTED = 64,
 	LANE_WIDTH = 8, /* tokens per group of the lane family's matmul */
 };
@@ -113,7 +115,9 @@ const struct opencl_family *opencl_family_choose(const struct opencl_facts *fact
 		return &opencl_family_vector;
 	if (wanted && strcmp(wanted, "lane") == 0)
 		return &opencl_family_lane;
-	return facts->type & CL_DEVICE_TYPE_CPU ? &opencl_family_vector : &opencl_family_lane;
+	if ((facts->type & CL_DEVICE_TYPE_CPU) && facts->vector_width >= VECTOR_WIDTH_MIN)
+		return &opencl_family_vector;
+	return &opencl_family_lane;
 }
 
 const struct opencl_family opencl_family_vector = {

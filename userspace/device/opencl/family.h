@@ -22,9 +22,9 @@ enum launch_kind {
 /* What decides a launch's size. */
 struct launch_shape {
 	enum launch_kind kind;
-	uint32_t n_rows;    /* of activations, in this step */
-	uint32_t n_cols;    /* embed, select */
-	uint32_t n_tiles;   /* of weight rows */
+	uint32_t n_rows;  /* of activations, in this step */
+	uint32_t n_cols;  /* embed, select */
+	uint32_t n_tiles; /* of weight rows */
 	uint32_t n_head;
 	uint32_t n_head_kv;
 	uint32_t n_attention_tiles; /* in this step */
@@ -39,8 +39,8 @@ struct launch_size {
 
 struct opencl_family {
 	const char *name;
-	uint32_t widths[4];	     /* of token tiles, ending with 0 */
-	uint32_t tile_queries;	     /* query rows that attention takes at once */
+	uint32_t widths[4];    /* of token tiles, ending with 0 */
+	uint32_t tile_queries; /* query rows that attention takes at once */
 	bool splits_attention;
 	uint32_t (*n_slots)(uint32_t n_rows); /* rows that activations are padded to */
 	struct launch_size (*size)(const struct opencl_device *device,
@@ -50,7 +50,8 @@ struct opencl_family {
 extern const struct opencl_family opencl_family_vector;
 extern const struct opencl_family opencl_family_lane;
 
-/* Processors get the vector family, all others the lane family; $SLM_OPENCL_FAMILY names another. */
+/* Processors that compute on vectors get the vector family, all others the lane family;
+ * $SLM_OPENCL_FAMILY names one to use instead, for tests. */
 const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts);
 
 /* Items of a group of the lane family on this device. */

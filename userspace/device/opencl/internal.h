@@ -24,8 +24,9 @@ struct opencl_facts {
 	cl_ulong max_buffer_bytes;
 	cl_ulong local_bytes;
 	size_t max_group;
-	bool unified;	   /* memory is the host's */
-	bool has_int8_dot; /* cl_khr_integer_dot_product, packed, accelerated */
+	cl_uint vector_width; /* floats of the device's own vectors; 1: lanes do that */
+	bool unified;	      /* memory is the host's */
+	bool has_int8_dot;    /* cl_khr_integer_dot_product, packed, accelerated */
 };
 
 struct opencl_device {

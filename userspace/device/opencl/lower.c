@@ -15,7 +15,7 @@
 #include "segment.h"
 
 enum {
-	ARGS_MAX = 20,
+	ARGS_MAX = 24,
 	NONE = UINT32_MAX,
 	TILE_QUERIES_MAX = 12,
 };
@@ -34,7 +34,7 @@ struct args {
 		size_t size;
 		union {
 			cl_mem memory;
-			cl_uint u[4];
+			cl_uint u;
 			cl_float f;
 		} value;
 	} items[ARGS_MAX];
@@ -52,7 +52,7 @@ static void arg_uint(struct args *args, cl_uint value)
 {
 	assert(args->n < ARGS_MAX);
 	args->items[args->n].size = sizeof(value);
-	args->items[args->n++].value.u[0] = value;
+	args->items[args->n++].value.u = value;
 }
 
 static void arg_float(struct args *args, cl_float value)
@@ -64,9 +64,8 @@ static void arg_float(struct args *args, cl_float value)
 
 static void arg_uints(struct args *args, const cl_uint *values, size_t n)
 {
-	assert(args->n < ARGS_MAX);
-	args->items[args->n].size = n * sizeof(*values);
-	memcpy(args->items[args->n++].value.u, values, n * sizeof(*values));
+	for (size_t i = 0; i < n; i++)
+		arg_uint(args, values[i]);
 }
 
 static int make_kernel(struct lowering *low, const char *name, const struct args *args,
@@ -115,7 +114,8 @@ static int add_launch(struct lowering *low, const char *one, const char *many,
 /* Where a value begins, in floats. */
 static cl_uint value_at(const struct lowering *low, int32_t value)
 {
-	return value == NO_VALUE ? NONE : (cl_uint)(low->params->value_offsets[value] / sizeof(float));
+	return value == NO_VALUE ? NONE
+				 : (cl_uint)(low->params->value_offsets[value] / sizeof(float));
 }
 
 static bool is_of_outputs(const struct lowering *low, const struct op *op)
@@ -214,7 +214,8 @@ static bool is_quantised(enum tensor_type type)
 }
 
 /* The op's input as int8 codes, or as floats. */
-static int lower_activations(struct lowering *low, const struct op *op, bool quantised, cl_uint norm)
+static int lower_activations(struct lowering *low, const struct op *op, bool quantised,
+			     cl_uint norm)
 {
 	const struct opencl_segment *segment = low->segment;
 	const struct launch launch = {.shape = {.kind = LAUNCH_PREPARE},
@@ -268,7 +269,8 @@ static void arg_activations(struct args *args, const struct opencl_segment *segm
 /* One launch for the weights of an op that are of TYPE. */
 static int lower_matmul_type(struct lowering *low, const struct op *op, enum tensor_type type)
 {
-	cl_uint n_rows[4] = {0}, out[4] = {0}, bias[4] = {NONE, NONE, NONE, NONE}, n = 0;
+	cl_uint n_rows[OP_WEIGHTS_MAX] = {0}, out[OP_WEIGHTS_MAX] = {0}, n = 0;
+	cl_uint bias[OP_WEIGHTS_MAX] = {NONE, NONE, NONE};
 	struct launch launch = {.shape = {.kind = LAUNCH_MATMUL},
 				.of_outputs = is_of_outputs(low, op)};
 	cl_mem weights[OP_WEIGHTS_MAX] = {0};
@@ -296,9 +298,9 @@ static int lower_matmul_type(struct lowering *low, const struct op *op, enum ten
 	arg_memory(&args, values_memory(low));
 	arg_memory(&args, low->segment->vectors);
 	arg_activations(&args, low->segment);
-	arg_uints(&args, n_rows, 4);
-	arg_uints(&args, out, 4);
-	arg_uints(&args, bias, 4);
+	arg_uints(&args, n_rows, OP_WEIGHTS_MAX);
+	arg_uints(&args, out, OP_WEIGHTS_MAX);
+	arg_uints(&args, bias, OP_WEIGHTS_MAX);
 	arg_uint(&args, value_at(low, op->add));
 	arg_uint(&args, op->weight[0]->n_cols);
 	arg_uint(&args, launch.of_outputs);
@@ -361,8 +363,8 @@ static int lower_rope(struct lowering *low, const struct op *op)
 	const struct launch launch = {
 		.shape = {.kind = LAUNCH_ROPE, .n_head = op->n_head, .n_head_kv = op->n_head_kv},
 	};
-	cl_uint io[4] = {value_at(low, op->in[0]), value_at(low, op->in[1]),
-			 value_at(low, op->in[2]), value_at(low, op->out[0])};
+	const cl_uint io[] = {value_at(low, op->in[0]), value_at(low, op->in[1]),
+			      value_at(low, op->in[2]), value_at(low, op->out[0])};
 	struct args args = {0};
 	cl_uint norms[2];
 	int r;
@@ -376,8 +378,8 @@ static int lower_rope(struct lowering *low, const struct op *op)
 	arg_memory(&args, values_memory(low));
 	arg_memory(&args, low->segment->vectors);
 	arg_memory(&args, opencl_memory(low->params->kv[op->layer]));
-	arg_uints(&args, io, 4);
-	arg_uints(&args, norms, 2);
+	arg_uints(&args, io, ARRAY_SIZE(io));
+	arg_uints(&args, norms, ARRAY_SIZE(norms));
 	arg_uint(&args, op->n_head);
 	arg_uint(&args, op->n_head_kv);
 	arg_uint(&args, rope->n_dims);
@@ -408,7 +410,9 @@ static int lower_attention(struct lowering *low, const struct op *op)
 {
 	const struct opencl_segment *segment = low->segment;
 	const struct launch launch = {
-		.shape = {.kind = LAUNCH_ATTENTION, .n_head = op->n_head, .n_head_kv = op->n_head_kv},
+		.shape = {.kind = LAUNCH_ATTENTION,
+			  .n_head = op->n_head,
+			  .n_head_kv = op->n_head_kv},
 	};
 	char many[32];
 	struct args args = {0};
@@ -465,7 +469,10 @@ static void need_weight(struct needs *needs, const struct op *op, const struct m
 		needs->program.embed_types |= bit;
 		return;
 	}
-	needs->program.matmul_types |= bit;
+	if (op->kind == OP_GLU)
+		needs->program.glu_types |= bit;
+	else
+		needs->program.matmul_types |= bit;
 	if (is_quantised(weight->type))
 		needs->quantised_cols = MAX(needs->quantised_cols, round_up(weight->n_cols, 64));
 	else
@@ -500,7 +507,8 @@ static int make_memory(struct lowering *low, cl_mem *ret, uint64_t size_bytes)
 
 	*ret = clCreateBuffer(low->device->context, CL_MEM_READ_WRITE, MAX(size_bytes, 64), NULL,
 			      &code);
-	return code == CL_SUCCESS ? 0 : cl_failed(device->log, device->name, "clCreateBuffer", code);
+	return code == CL_SUCCESS ? 0
+				  : cl_failed(device->log, device->name, "clCreateBuffer", code);
 }
 
 static int make_scratch(struct lowering *low, const struct needs *needs)

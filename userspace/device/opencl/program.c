@@ -90,9 +90,8 @@ static void request_finish(struct program_request *request)
 static int cache_key(const struct program_request *request, char key[static SHA256_HEX_SIZE])
 {
 	const struct opencl_facts *facts = &request->device->facts;
-	const char *parts[] = {request->source,		 request->options,
-			       facts->platform_name,	 facts->platform_version,
-			       facts->name,		 facts->version,
+	const char *parts[] = {request->source,		request->options, facts->platform_name,
+			       facts->platform_version, facts->name,	  facts->version,
 			       facts->driver_version};
 	struct sha256 *sha256;
 
@@ -118,9 +117,10 @@ static int name_cache_files(struct program_request *request)
 		return -ENOMEM;
 	r = path_make_dirs(folder);
 	if (r < 0) {
-		log_warning(request->device->base.log,
-			    "cannot keep compiled kernels in %s (%s); they are compiled at every start",
-			    folder, strerror(-r));
+		log_warning(
+			request->device->base.log,
+			"cannot keep compiled kernels in %s (%s); they are compiled at every start",
+			folder, strerror(-r));
 		return 0;
 	}
 	request->path = path_format("%s/%.32s.clbin", folder, key);
@@ -164,8 +164,8 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 static int try_form(struct opencl_device *device, const char *source, const struct form *form,
 		    cl_program *ret_program)
 {
-	struct program_request request __attribute__((cleanup(request_finish))) = {
-		.device = device, .source = source};
+	struct program_request request
+		__attribute__((cleanup(request_finish))) = {.device = device, .source = source};
 	int r;
 
 	(void)snprintf(request.options, sizeof(request.options), "-cl-std=CL1.2 -DLANES=%u %s",
@@ -202,8 +202,9 @@ int opencl_program_create(struct opencl_device *device, const struct program_spe
 				 device->family->name, forms[i].name);
 	}
 	if (r == -ENOEXEC)
-		return log_error(device->base.log, ENODEV,
-				 "%s: its driver does not compile our kernels rightly (-vv shows what it says)",
-				 device->base.name);
+		return log_error(
+			device->base.log, ENODEV,
+			"%s: its driver does not compile our kernels rightly (-vv shows what it says)",
+			device->base.name);
 	return r;
 }

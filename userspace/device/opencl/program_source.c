@@ -62,14 +62,16 @@ static void add_type(struct writer *writer, enum tensor_type type, const struct 
 	add_common(writer, "weights.cl");
 	if (spec->embed_types & bit)
 		add_common(writer, "embed.cl");
-	if (!(spec->matmul_types & bit))
+	if (!((spec->matmul_types | spec->glu_types) & bit))
 		return;
 	for (int i = 0; writer->family->widths[i] > 0; i++) {
 		add_define(writer, "WIDTH", writer->family->widths[i]);
 		add_family(writer, "tile.cl");
 	}
-	add_family(writer, "matmul.cl");
-	add_family(writer, "glu.cl");
+	if (spec->matmul_types & bit)
+		add_family(writer, "matmul.cl");
+	if (spec->glu_types & bit)
+		add_family(writer, "glu.cl");
 }
 
 static void add_attention(struct writer *writer, const struct program_spec *spec)
@@ -104,7 +106,7 @@ char *program_source(const struct opencl_family *family, const struct program_sp
 	if (spec->head_dim > 0)
 		add_attention(&writer, spec);
 	for (uint32_t type = 0; type < TENSOR_TYPE_IDS; type++) {
-		if ((spec->matmul_types | spec->embed_types) >> type & 1)
+		if ((spec->matmul_types | spec->glu_types | spec->embed_types) >> type & 1)
 			add_type(&writer, (enum tensor_type)type, spec);
 	}
 	failed = ferror(writer.out);

@@ -8,6 +8,7 @@
 /* What a segment needs of its program. Bit N of a mask stands for enum tensor_type N. */
 struct program_spec {
 	uint64_t matmul_types;
+	uint64_t glu_types;
 	uint64_t embed_types;
 	uint32_t head_dim; /* 0: no attention */
 	uint32_t tile_heads;

@@ -78,8 +78,9 @@ static uint32_t most_pages(const struct step *step)
 	uint32_t pages = 1;
 
 	for (uint32_t i = 0; i < step->n_runs; i++)
-		pages = MAX(pages, (step->runs[i].first_position + step->runs[i].n_rows - 1) / KV_PAGE +
-					   1);
+		pages = MAX(pages,
+			    (step->runs[i].first_position + step->runs[i].n_rows - 1) / KV_PAGE +
+				    1);
 	return pages;
 }
 
@@ -105,7 +106,8 @@ static uint32_t splits_of(const struct opencl_segment *segment, const struct ste
 		return 1;
 	for (size_t i = 0; i < segment->n_launches; i++) {
 		if (segment->launches[i].shape.kind == LAUNCH_ATTENTION)
-			most = MAX(most, attention_tiles(segment, step, &segment->launches[i].shape));
+			most = MAX(most,
+				   attention_tiles(segment, step, &segment->launches[i].shape));
 	}
 	if (most == 0 || most * 2 > segment->max_splits_items)
 		return 1;
@@ -151,7 +153,8 @@ static int enqueue(struct opencl_segment *segment, const struct launch *launch,
 	size = device->family->size(device, &shape);
 	code = clEnqueueNDRangeKernel(device->queue,
 				      single || shape.n_rows == 1 ? launch->one : launch->many,
-				      size.dimensions, NULL, size.global, size.local, 0, NULL, NULL);
+				      size.dimensions, NULL, size.global, size.local, 0, NULL,
+				      NULL);
 	return code == CL_SUCCESS ? 0
 				  : cl_failed(device->base.log, device->base.name,
 					      "clEnqueueNDRangeKernel", code);

@@ -24,12 +24,12 @@ struct opencl_segment {
 	struct launch *launches; /* [n_launches] */
 	size_t n_launches;
 	size_t capacity;
-	cl_mem step;	/* what a step brings */
-	cl_mem vectors; /* norms and biases */
+	cl_mem step;			    /* what a step brings */
+	cl_mem vectors;			    /* norms and biases */
 	cl_mem codes, scales, sums, floats; /* activations */
-	cl_mem partials; /* of attention */
+	cl_mem partials;		    /* of attention */
 	uint32_t *step_words;
-	size_t step_capacity; /* words */
+	size_t step_capacity;  /* words */
 	cl_event step_written; /* NULL, or of the last write of step_words */
 	uint32_t tile_heads, tile_tokens;
 	uint32_t max_splits_items;

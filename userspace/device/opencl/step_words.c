@@ -72,7 +72,6 @@ size_t step_words_write(uint32_t *words, const struct graph *graph, const struct
 		put(words, &at, STEP_PAGES + g, step->pages[g],
 		    (size_t)step->n_runs * step->page_stride);
 	for (uint32_t i = 0; i < graph->model->n_ropes; i++)
-		put(words, &at, STEP_ROPES + i, step->rope[i],
-		    n * graph->model->ropes[i].n_dims);
+		put(words, &at, STEP_ROPES + i, step->rope[i], n * graph->model->ropes[i].n_dims);
 	return at;
 }
