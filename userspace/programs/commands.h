@@ -5,9 +5,10 @@
 
 #include "command.h"
 
-extern const struct options devices_options, graph_options, inspect_options, plan_options,
-	run_options, tokenize_options;
+extern const struct options bench_options, devices_options, graph_options, inspect_options,
+	plan_options, run_options, tokenize_options;
 
+enum exit_code bench_run(struct program *program, int argc, char **argv);
 enum exit_code complete_run(struct program *program, int argc, char **argv);
 enum exit_code devices_run(struct program *program, int argc, char **argv);
 enum exit_code graph_run(struct program *program, int argc, char **argv);
