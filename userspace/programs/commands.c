@@ -12,6 +12,8 @@ const struct command commands[] = {
 	{"inspect", "show what a model file holds", &inspect_options, inspect_run},
 	{"tokenize", "show a text as a model's tokens", &tokenize_options, tokenize_run},
 	{"bench", "measure the speed of a model", &bench_options, bench_run},
+	{"perplexity", "measure how well a model predicts a text", &perplexity_options,
+	 perplexity_run},
 	{"complete", NULL, NULL, complete_run},
 	{NULL, NULL, NULL, NULL},
 };
