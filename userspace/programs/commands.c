@@ -6,6 +6,7 @@
 
 const struct command commands[] = {
 	{"run", "answer a prompt, or hold a conversation", &run_options, run_run},
+	{"pull", "fetch a model", &pull_options, pull_run},
 	{"devices", "list what models can run on", &devices_options, devices_run},
 	{"plan", "show where each part of a model would run", &plan_options, plan_run},
 	{"graph", "show a model's operations and what they cost", &graph_options, graph_run},

@@ -6,7 +6,7 @@
 #include "command.h"
 
 extern const struct options bench_options, devices_options, graph_options, inspect_options,
-	perplexity_options, plan_options, run_options, tokenize_options;
+	perplexity_options, plan_options, pull_options, run_options, tokenize_options;
 
 enum exit_code bench_run(struct program *program, int argc, char **argv);
 enum exit_code complete_run(struct program *program, int argc, char **argv);
@@ -15,6 +15,7 @@ enum exit_code graph_run(struct program *program, int argc, char **argv);
 enum exit_code inspect_run(struct program *program, int argc, char **argv);
 enum exit_code perplexity_run(struct program *program, int argc, char **argv);
 enum exit_code plan_run(struct program *program, int argc, char **argv);
+enum exit_code pull_run(struct program *program, int argc, char **argv);
 enum exit_code run_run(struct program *program, int argc, char **argv);
 enum exit_code tokenize_run(struct program *program, int argc, char **argv);
 
