@@ -198,7 +198,7 @@ int conversation_load(struct conversation *conversation, const char *path, const
 	r = text_input_read(path, CONVERSATION_FILE_MAX, log, &text, &size);
 	if (r < 0)
 		return r;
-	root = json_loadb(text, size, 0, &error);
+	root = json_loadb(text, size, JSON_ALLOW_NUL, &error);
 	if (!root)
 		return log_error(log, EBADMSG, "%s is no JSON: %s (line %d)", path, error.text,
 				 error.line);
