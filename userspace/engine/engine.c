@@ -118,7 +118,7 @@ static uint32_t context_that_fits(const struct engine *engine, uint64_t room)
 	return low;
 }
 
-static void make_estimate(const struct engine *engine, struct engine_estimate *ret)
+void engine_memory(const struct engine *engine, struct engine_estimate *ret_estimate)
 {
 	struct engine_estimate estimate = {
 		.weight_bytes = packed_bytes(engine->model),
@@ -133,14 +133,14 @@ static void make_estimate(const struct engine *engine, struct engine_estimate *r
 	if (fixed < estimate.available_bytes)
 		estimate.n_ctx_that_fits =
 			context_that_fits(engine, estimate.available_bytes - fixed);
-	*ret = estimate;
+	*ret_estimate = estimate;
 }
 
 static int check_memory(const struct engine *engine)
 {
 	struct engine_estimate e;
 
-	make_estimate(engine, &e);
+	engine_memory(engine, &e);
 	log_info(engine->log,
 		 "memory: %" PRIu64 " MiB of weights, %" PRIu64 " MiB of cache for %" PRIu32
 		 " positions, %" PRIu64 " MiB of values; %" PRIu64 " MiB are available",
@@ -383,14 +383,15 @@ static int load(struct engine *engine, const struct engine_params *params)
 	int r;
 
 	r = read_model(engine, params->model_path);
-	if (r == 0)
+	if (r == 0 && !params->plan_only)
 		r = read_vocabulary(engine);
 	if (r == 0)
 		r = device_list_create(scope_of(params->device), engine->log, &engine->device_list);
 	if (r == 0)
 		r = choose_devices(engine, params->device);
-	if (r == 0)
-		r = check_memory(engine);
+	if (r < 0 || params->plan_only)
+		return r;
+	r = check_memory(engine);
 	if (r == 0)
 		r = make_devices(engine, params);
 	if (r == 0)
@@ -436,7 +437,7 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 		r = device_list_create(DEVICES_NATIVE, engine->log, &engine->device_list);
 	if (r < 0)
 		return r;
-	make_estimate(engine, ret_estimate);
+	engine_memory(engine, ret_estimate);
 	return 0;
 }
 
@@ -496,6 +497,24 @@ const struct plan *engine_plan(const struct engine *engine)
 const struct plan_device *engine_plan_devices(const struct engine *engine)
 {
 	return engine->plan_devices;
+}
+
+const char *engine_devices_text(const struct engine *engine,
+				char text[static ENGINE_DEVICES_TEXT_MAX])
+{
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < engine->plan.n_segments && n < ENGINE_DEVICES_TEXT_MAX; i++)
+		n += (size_t)snprintf(text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s",
+				      i > 0 ? "," : "",
+				      engine->entries[engine->plan.segments[i].device]->selector);
+	return text;
+}
+
+uint32_t engine_n_threads(const struct engine *engine)
+{
+	return engine->params.n_threads > 0 ? engine->params.n_threads : thread_pool_default_size();
 }
 
 uint32_t engine_n_ctx(const struct engine *engine)

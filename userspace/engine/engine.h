@@ -23,6 +23,7 @@ enum {
 		8192, /* positions, or fewer where the model was trained on fewer */
 	ENGINE_BATCH_DEFAULT = 512,
 	ENGINE_SESSIONS_MAX = 1024,
+	ENGINE_DEVICES_TEXT_MAX = 256,
 };
 
 struct engine;
@@ -40,8 +41,9 @@ struct engine_params {
 	uint32_t n_outputs;  /* rows of logits of a step; default n_sessions */
 	enum kv_type kv_type;
 	enum activation_form activations;
-	const char *cache_dir;		 /* NULL: keep nothing on disk */
-	bool ignore_memory;		 /* load even what does not seem to fit */
+	const char *cache_dir; /* NULL: keep nothing on disk */
+	bool ignore_memory;    /* load even what does not seem to fit */
+	bool plan_only;	       /* stop at the plan: no vocabulary, no weights, no sessions */
 	const struct progress *progress; /* NULL: none */
 	const struct log *log;		 /* outlives the engine */
 };
@@ -68,11 +70,18 @@ void engine_destroy(struct engine *engine);
 
 int engine_estimate(const struct engine_params *params, struct engine_estimate *ret_estimate);
 
+/* The same of an engine that is there, or only planned. */
+void engine_memory(const struct engine *engine, struct engine_estimate *ret_estimate);
+
 const struct model *engine_model(const struct engine *engine);
 const struct graph *engine_graph(const struct engine *engine);
-const struct vocabulary *engine_vocabulary(const struct engine *engine);
+const struct vocabulary *engine_vocabulary(const struct engine *engine); /* NULL: only planned */
 const struct plan *engine_plan(const struct engine *engine);
 const struct plan_device *engine_plan_devices(const struct engine *engine);
+/* The devices in use, by the words that --device knows, separated by commas. Gives TEXT. */
+const char *engine_devices_text(const struct engine *engine,
+				char text[static ENGINE_DEVICES_TEXT_MAX]);
+uint32_t engine_n_threads(const struct engine *engine); /* of the native devices */
 uint32_t engine_n_ctx(const struct engine *engine);
 uint32_t engine_n_batch(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);

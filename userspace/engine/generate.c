@@ -20,6 +20,7 @@ struct answer {
 	struct stop_text stop_text;
 	struct generate_result *result;
 	const struct log *log;
+	bool listener_left; /* write() wants no more */
 };
 
 static const char *const end_names[] = {
@@ -69,11 +70,12 @@ static int start(struct answer *answer, const int32_t *tokens, size_t n)
 }
 
 /* 1 when the listener wants no more. */
-static int show(const struct answer *answer, const char *text, size_t size_bytes)
+static int show(struct answer *answer, const char *text, size_t size_bytes)
 {
 	if (size_bytes == 0 || !answer->params->write)
 		return 0;
-	return answer->params->write(answer->params->data, text, size_bytes) != 0;
+	answer->listener_left = answer->params->write(answer->params->data, text, size_bytes) != 0;
+	return answer->listener_left;
 }
 
 /* Text that a token has completed: 1 when the answer ends here. */
@@ -167,8 +169,8 @@ static int token_loop(struct answer *answer)
 	answer->result->answer_ns = clock_now_ns() - begin;
 	if (r < 0)
 		return r;
-	return answer->result->end == GENERATE_END_STOP ||
-			       answer->result->end == GENERATE_END_CANCELED
+	/* Also what a canceled answer still holds back has been said. */
+	return answer->result->end == GENERATE_END_STOP || answer->listener_left
 		       ? 0
 		       : finish_text(answer);
 }

@@ -26,12 +26,12 @@ void kv_pool_finish(struct kv_pool *pool)
 
 int kv_table_init(struct kv_table *table, uint32_t n_max)
 {
+	*table = (struct kv_table){.n_max = n_max};
 	table->pages = malloc(MAX(n_max, 1) * sizeof(*table->pages));
 	if (!table->pages)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n_max; i++)
 		table->pages[i] = KV_PAGE_NONE;
-	table->n_max = n_max;
 	return 0;
 }
 

@@ -27,7 +27,9 @@ struct sampler {
 	int32_t *recent; /* [penalty_last_n], a ring */
 	uint32_t n_recent;
 	uint32_t recent_at;
-	uint16_t *counts;	      /* [n_vocab], occurrences among the recent */
+	uint16_t *counts; /* [n_vocab], occurrences among the recent */
+	uint32_t *picks;  /* [n_vocab], the pick that penalised it last */
+	uint32_t n_picks;
 	float *adjusted;	      /* [n_vocab], logits after bias and penalties */
 	struct candidate *candidates; /* [n_vocab] */
 };
@@ -122,7 +124,8 @@ static int allocate(struct sampler *sampler, const struct sampler_params *params
 		return 0;
 	sampler->recent = calloc(params->penalty_last_n, sizeof(*sampler->recent));
 	sampler->counts = calloc(sampler->n_vocab, sizeof(*sampler->counts));
-	return sampler->recent && sampler->counts ? 0 : -ENOMEM;
+	sampler->picks = calloc(sampler->n_vocab, sizeof(*sampler->picks));
+	return sampler->recent && sampler->counts && sampler->picks ? 0 : -ENOMEM;
 }
 
 int sampler_create(const struct sampler_params *params, uint32_t n_vocab,
@@ -154,6 +157,7 @@ void sampler_destroy(struct sampler *sampler)
 	free((void *)sampler->params.biases);
 	free(sampler->recent);
 	free(sampler->counts);
+	free(sampler->picks);
 	free(sampler->adjusted);
 	free(sampler->candidates);
 	free(sampler);
@@ -209,15 +213,14 @@ static const float *adjust(struct sampler *sampler, const float *logits)
 		*logit = params->biases[i].bias <= -100 ? -INFINITY
 							: *logit + params->biases[i].bias;
 	}
-	/* A token that occurs twice among the recent is penalised at its newest place only. */
+	/* A token that occurs twice among the recent is penalised once. */
+	sampler->n_picks++;
 	for (uint32_t i = 0; i < sampler->n_recent; i++) {
 		int32_t token = sampler->recent[i];
-		bool again = false;
 
-		for (uint32_t k = i + 1; k < sampler->n_recent && !again; k++)
-			again = sampler->recent[k] == token;
-		if (!again)
+		if (sampler->picks[token] != sampler->n_picks)
 			penalise(sampler, token);
+		sampler->picks[token] = sampler->n_picks;
 	}
 	return sampler->adjusted;
 }
@@ -286,30 +289,45 @@ static uint32_t keep_top_k(struct sampler *sampler, const float *logits, uint32_
 	return n;
 }
 
-/* All that min-p leaves, sorted; it is applied first here because it needs no sorting. */
-static uint32_t keep_likely(struct sampler *sampler, const float *logits)
+/*
+ * All that min-p will leave, sorted, where nothing bounds their number; it comes first because it
+ * needs no sorting. *RET_SUM is the mass of all, of which top-p wants its share.
+ */
+static uint32_t keep_likely(struct sampler *sampler, const float *logits, double *ret_sum)
 {
 	/* What is 1e-9 as likely as the best never decides anything that a float can count. */
-	float floor = logits[most_likely(logits, sampler->n_vocab)] +
-		      logf(fmaxf(sampler->params.min_p, 1e-9f));
+	float best = logits[most_likely(logits, sampler->n_vocab)];
+	float lowest = best + logf(1e-9f), floor = best + logf(fmaxf(sampler->params.min_p, 1e-9f));
+	double sum = 0;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < sampler->n_vocab; i++) {
+		if (logits[i] >= lowest)
+			sum += exp((double)(logits[i] - best));
 		if (logits[i] >= floor)
 			sampler->candidates[n++] = (struct candidate){(int32_t)i, logits[i]};
 	}
 	qsort(sampler->candidates, n, sizeof(*sampler->candidates), compare_candidates);
+	*ret_sum = sum;
 	return n;
 }
 
-static uint32_t keep_top_p(const struct sampler *sampler, uint32_t n)
+static double mass_of(const struct sampler *sampler, uint32_t n)
 {
-	double sum = 0, reached = 0;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += exp((double)(sampler->candidates[i].logit - sampler->candidates[0].logit));
+	return sum;
+}
+
+/* Of N candidates, the fewest whose mass reaches top-p of SUM. */
+static uint32_t keep_top_p(const struct sampler *sampler, uint32_t n, double sum)
+{
+	double reached = 0;
 
 	if (sampler->params.top_p >= 1)
 		return n;
-	for (uint32_t i = 0; i < n; i++)
-		sum += exp((double)(sampler->candidates[i].logit - sampler->candidates[0].logit));
 	for (uint32_t i = 0; i < n; i++) {
 		reached +=
 			exp((double)(sampler->candidates[i].logit - sampler->candidates[0].logit));
@@ -347,22 +365,31 @@ static int32_t draw(struct sampler *sampler, uint32_t n)
 	return sampler->candidates[n - 1].token;
 }
 
-int32_t sampler_pick(struct sampler *sampler, const float *logits)
+/* The candidates that are left to draw from. */
+static uint32_t keep(struct sampler *sampler, const float *logits)
 {
 	const struct sampler_params *params = &sampler->params;
-	int32_t token;
+	double sum = 0;
 	uint32_t n;
 
-	logits = adjust(sampler, logits);
-	if (params->temperature == 0) {
-		token = most_likely(logits, sampler->n_vocab);
+	if (params->top_k > 0 && params->top_k < sampler->n_vocab) {
+		n = keep_top_k(sampler, logits, params->top_k);
+		sum = mass_of(sampler, n);
 	} else {
-		n = params->top_k > 0 && params->top_k < sampler->n_vocab
-			    ? keep_top_k(sampler, logits, params->top_k)
-			    : keep_likely(sampler, logits);
-		n = n > 0 ? keep_min_p(sampler, keep_top_p(sampler, n)) : 0;
-		token = n > 0 ? draw(sampler, n) : most_likely(logits, sampler->n_vocab);
+		n = keep_likely(sampler, logits, &sum);
 	}
+	return n > 0 ? keep_min_p(sampler, keep_top_p(sampler, n, sum)) : 0;
+}
+
+int32_t sampler_pick(struct sampler *sampler, const float *logits)
+{
+	uint32_t n = 0;
+	int32_t token;
+
+	logits = adjust(sampler, logits);
+	if (sampler->params.temperature > 0)
+		n = keep(sampler, logits);
+	token = n > 0 ? draw(sampler, n) : most_likely(logits, sampler->n_vocab);
 	accept(sampler, token);
 	return token;
 }

@@ -23,6 +23,13 @@ static int take_place(struct engine *engine)
 	return r;
 }
 
+static void give_place_back(struct engine *engine)
+{
+	(void)pthread_mutex_lock(&engine->lock);
+	engine->n_sessions--;
+	(void)pthread_mutex_unlock(&engine->lock);
+}
+
 int session_create(struct engine *engine, struct session **ret_session)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
@@ -32,7 +39,7 @@ int session_create(struct engine *engine, struct session **ret_session)
 		return r;
 	session = calloc(1, sizeof(*session));
 	if (!session) {
-		engine->n_sessions--;
+		give_place_back(engine);
 		return log_oom(engine->log, "starting a session");
 	}
 	session->engine = engine;

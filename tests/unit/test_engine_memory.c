@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Loading and answering with every allocation failing once, the first to the last: each time the
+ * call must say -ENOMEM, and under AddressSanitizer nothing may be lost.
+ */
+#include <errno.h>
+
+#include "failing_malloc.h"
+#include "generate.h"
+#include "tiny_engine.h"
+
+static int answer(struct engine *engine)
+{
+	struct generate_params params = {.max_tokens = 3, .ignore_end = true};
+	static const char *const stops[] = {"never said"};
+	struct generate_result result;
+	struct session *session;
+	int32_t text[] = {72, 105};
+	int r;
+
+	params.sampler = sampler_defaults;
+	params.sampler.repeat_penalty = 1.1f;
+	params.stops = stops;
+	params.n_stops = 1;
+	r = session_create(engine, &session);
+	if (r < 0)
+		return r;
+	r = generate(session, text, 2, &params, &result);
+	session_destroy(session);
+	return r;
+}
+
+static int load_and_answer(const struct engine_params *params)
+{
+	struct engine *engine;
+	int r = engine_create(params, &engine);
+
+	if (r < 0)
+		return r;
+	r = answer(engine);
+	engine_destroy(engine);
+	return r;
+}
+
+static void try_all(const char *device, const char *arch)
+{
+	struct tiny_model model = tiny_model_default;
+	struct engine_params params = {.device = device, .n_threads = 2, .n_ctx = 128};
+	struct tiny_engine tiny;
+	long n = 0;
+	int r;
+
+	model.arch = arch;
+	tiny_engine_write(&tiny, &model);
+	params.model_path = tiny.path;
+	params.log = &tiny.kept.log;
+	for (;; n++) {
+		allocations_left = n;
+		r = load_and_answer(&params);
+		if (allocations_left >= 0)
+			break; /* none failed: there are no more than N */
+		/* Some are not needed for success: a cache that cannot be used is done without. */
+		if (r != 0)
+			assert_int_equal(r, -ENOMEM);
+	}
+	assert_int_equal(r, 0);
+	assert_true(n > 50);
+	allocations_left = -1;
+	tiny_engine_finish(&tiny);
+}
+
+static void the_cpu_survives_failing_allocations(void **state)
+{
+	(void)state;
+	try_all("cpu", "llama");
+}
+
+static void the_reference_survives_failing_allocations(void **state)
+{
+	(void)state;
+	try_all("reference", "gemma3");
+}
+
+static void two_devices_survive_failing_allocations(void **state)
+{
+	(void)state;
+	try_all("cpu,reference", "llama");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_cpu_survives_failing_allocations),
+		cmocka_unit_test(the_reference_survives_failing_allocations),
+		cmocka_unit_test(two_devices_survive_failing_allocations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns `slm plan`: what `slm run` with the same options would do, shown and not done. The engine
+ * makes the plan by the very way it takes when it loads, and stops there.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "cleanup.h"
+#include "commands.h"
+#include "engine_setup.h"
+#include "output.h"
+
+DEFINE_CLEANUP(struct engine, engine_destroy)
+
+struct plan_values {
+	bool json;
+};
+
+static const struct option_spec plan_specs[] = {
+	{
+		.name = "json",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct plan_values, json),
+		.help = "print one JSON document",
+	},
+};
+
+static const struct option_table plan_table = {
+	.title = "Options",
+	.specs = plan_specs,
+	.n_specs = ARRAY_SIZE(plan_specs),
+	.size_bytes = sizeof(struct plan_values),
+};
+
+const struct options plan_options = {
+	.command = "plan",
+	.synopsis = "MODEL",
+	.text = "Shows where each part of a model would run and how much memory that takes, "
+		"without loading it. Ends with status 4 when it does not fit.",
+	.tables = {&plan_table, &engine_options, &general_options},
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.arguments = {COMPLETE_MODELS},
+};
+
+static json_t *memory_json(const struct engine_estimate *e)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:i}", "weight_bytes",
+			 (json_int_t)e->weight_bytes, "kv_bytes", (json_int_t)e->kv_bytes,
+			 "value_bytes", (json_int_t)e->value_bytes, "total_bytes",
+			 (json_int_t)e->total_bytes, "available_bytes",
+			 (json_int_t)e->available_bytes, "fits",
+			 e->total_bytes <= e->available_bytes, "ctx_that_fits",
+			 (int)e->n_ctx_that_fits);
+}
+
+/* The scheduler's document, as it prints it. */
+static json_t *segments_json(const struct engine *engine)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return NULL;
+	r = plan_print_json(engine_graph(engine), engine_plan(engine), engine_plan_devices(engine),
+			    out);
+	if (fclose(out) != 0 || r < 0)
+		return NULL;
+	return json_loadb(text, size, 0, NULL);
+}
+
+static enum exit_code print_json(const struct engine *engine, const struct engine_estimate *e,
+				 const struct log *log)
+{
+	const char *path = gguf_name(engine_model(engine)->gguf);
+	json_t *root = segments_json(engine);
+
+	if (root) {
+		json_object_set_new(root, "model", json_text(path, strlen(path)));
+		json_object_set_new(root, "ctx", json_integer(e->n_ctx));
+		json_object_set_new(root, "batch", json_integer(engine_n_batch(engine)));
+		json_object_set_new(root, "memory", memory_json(e));
+	}
+	return output_json(root, log);
+}
+
+static void print_memory(const struct engine_estimate *e)
+{
+	char weights[SIZE_TEXT_MAX], kv[SIZE_TEXT_MAX], values[SIZE_TEXT_MAX];
+	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX];
+
+	(void)printf("\nweights %s + cache %s (context of %" PRIu32 ") + values %s = %s; "
+		     "available %s: %s\n",
+		     size_text(e->weight_bytes, weights), size_text(e->kv_bytes, kv), e->n_ctx,
+		     size_text(e->value_bytes, values), size_text(e->total_bytes, total),
+		     size_text(e->available_bytes, available),
+		     e->total_bytes <= e->available_bytes ? "fits" : "does not fit");
+	if (e->total_bytes > e->available_bytes && e->n_ctx_that_fits > 0)
+		(void)printf("a context of %" PRIu32 " would fit\n", e->n_ctx_that_fits);
+}
+
+static enum exit_code print(const struct engine *engine, bool json, const struct log *log)
+{
+	enum exit_code code = EXIT_CODE_DONE;
+	struct engine_estimate estimate;
+
+	engine_memory(engine, &estimate);
+	if (json) {
+		code = print_json(engine, &estimate, log);
+	} else {
+		plan_print(engine_graph(engine), engine_plan(engine), engine_plan_devices(engine),
+			   stdout);
+		print_memory(&estimate);
+	}
+	if (code == EXIT_CODE_DONE && estimate.total_bytes > estimate.available_bytes)
+		code = EXIT_CODE_MEMORY;
+	return code;
+}
+
+enum exit_code plan_run(struct program *program, int argc, char **argv)
+{
+	_cleanup_(engine_destroy_p) struct engine *engine = NULL;
+	_cleanup_(engine_setup_finish) struct engine_setup setup = {0};
+	struct plan_values values;
+	struct engine_values engine_values;
+	struct general_values general;
+	struct arguments arguments;
+	enum exit_code code;
+
+	if (!command_parse(program, &plan_options, (void *[]){&values, &engine_values, &general},
+			   argc, argv, &arguments, &code))
+		return code;
+	code = engine_setup_init(&setup, program, &engine_values, arguments.items[0]);
+	setup.params.plan_only = true;
+	if (code == EXIT_CODE_DONE)
+		code = engine_setup_load(&setup, &engine);
+	if (code != EXIT_CODE_DONE)
+		return code;
+	return print(engine, values.json, &program->log);
+}

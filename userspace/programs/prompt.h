@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* From what was said to the tokens that a model continues: its chat template, or the bare text. */
+#ifndef SLM_PROGRAMS_PROMPT_H
+#define SLM_PROGRAMS_PROMPT_H
+
+#include <stdbool.h>
+
+#include "conversation.h"
+#include "token_list.h"
+#include "vocabulary.h"
+
+struct prompt_maker;
+
+/*
+ * With RAW, or where the model has no chat template, messages are put one after another as they
+ * are. VOCABULARY and LOG outlive the result. 0; -EBADMSG or -ENOTSUP (logged) for a template that
+ * is not understood; -ENOMEM (logged).
+ */
+int prompt_maker_create(const struct vocabulary *vocabulary, bool raw, const struct log *log,
+			struct prompt_maker **ret_maker);
+void prompt_maker_destroy(struct prompt_maker *maker);
+
+bool prompt_maker_has_template(const struct prompt_maker *maker);
+
+/* Replaces TOKENS by those of CONVERSATION, up to where the answer begins. 0; -EINVAL where the
+ * template refuses the messages, -E2BIG for a text that is too long, -ENOMEM; logged. */
+int prompt_maker_encode(struct prompt_maker *maker, const struct conversation *conversation,
+			struct token_list *tokens);
+
+#endif
