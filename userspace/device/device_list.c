@@ -181,6 +181,18 @@ int device_list_select(const struct device_list *list, const char *selector, con
 	return n;
 }
 
+bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,
+			   const char *reason)
+{
+	struct device_entry *failed = &list->entries[entry - list->entries];
+
+	if (failed == &list->entries[0])
+		return false;
+	failed->usable = false;
+	(void)snprintf(failed->reason, sizeof(failed->reason), "%s", reason);
+	return true;
+}
+
 const struct device_entry *device_list_default(const struct device_list *list)
 {
 	for (size_t i = 0; i < list->n_entries; i++) {

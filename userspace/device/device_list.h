@@ -49,6 +49,10 @@ struct device_entry *device_list_add(struct device_list *list);
 int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
 		       const struct device_entry **ret_entries, size_t max);
 
+/* Makes ENTRY unusable for REASON. False where that cannot be: the CPU is what is always left. */
+bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,
+			   const char *reason);
+
 /* The device to use when nobody says: the first usable accelerator or GPU, else the CPU. */
 const struct device_entry *device_list_default(const struct device_list *list);
 

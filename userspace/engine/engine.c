@@ -332,6 +332,29 @@ static int make_segment(struct engine *engine, uint32_t i)
 	return segment_create(device->device, &params, &device->segment);
 }
 
+static void release_device(struct engine *engine, struct engine_device *device)
+{
+	segment_destroy(device->segment);
+	buffer_destroy(device->values);
+	for (uint32_t i = 0; device->weights && i < engine->model->n_matrices; i++)
+		buffer_destroy(device->weights[i]);
+	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
+		buffer_destroy(device->kv[i]);
+	free(device->weights);
+	free(device->kv);
+	device_close(device->device);
+}
+
+static void release_devices(struct engine *engine)
+{
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		release_device(engine, &engine->devices[i]);
+		engine->devices[i] = (struct engine_device){0};
+	}
+	packed_destroy(engine->packed);
+	engine->packed = NULL;
+}
+
 static int make_devices(struct engine *engine, const struct engine_params *params)
 {
 	int r = 0;
@@ -378,6 +401,37 @@ static int read_vocabulary(struct engine *engine)
 			 gguf_name(engine->gguf), n_tokens, engine->model->n_vocab);
 }
 
+/* Where nobody named a device, one that fails is set aside and the next best takes its place. */
+static bool set_aside(struct engine *engine, int error)
+{
+	const struct device_entry *failed = engine->entries[0];
+
+	if (error != -ENODEV && error != -EIO && error != -ENOMEM)
+		return false;
+	if (!device_list_set_aside(engine->device_list, failed, "it failed to load the model"))
+		return false;
+	log_warning(engine->log, "%s (%s) is left out; going on with what is left", failed->name,
+		    failed->selector);
+	release_devices(engine);
+	return true;
+}
+
+static int place(struct engine *engine, const struct engine_params *params)
+{
+	int r;
+
+	do {
+		r = choose_devices(engine, params->device);
+		if (r < 0 || params->plan_only)
+			return r;
+		r = check_memory(engine);
+		if (r < 0)
+			return r;
+		r = make_devices(engine, params);
+	} while (r < 0 && !params->device && set_aside(engine, r));
+	return r;
+}
+
 static int load(struct engine *engine, const struct engine_params *params)
 {
 	int r;
@@ -388,13 +442,8 @@ static int load(struct engine *engine, const struct engine_params *params)
 	if (r == 0)
 		r = device_list_create(scope_of(params->device), engine->log, &engine->device_list);
 	if (r == 0)
-		r = choose_devices(engine, params->device);
-	if (r < 0 || params->plan_only)
-		return r;
-	r = check_memory(engine);
-	if (r == 0)
-		r = make_devices(engine, params);
-	if (r == 0)
+		r = place(engine, params);
+	if (r == 0 && !params->plan_only)
 		r = make_pools(engine);
 	return r;
 }
@@ -441,30 +490,15 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 	return 0;
 }
 
-static void release_device(struct engine *engine, struct engine_device *device)
-{
-	segment_destroy(device->segment);
-	buffer_destroy(device->values);
-	for (uint32_t i = 0; device->weights && i < engine->model->n_matrices; i++)
-		buffer_destroy(device->weights[i]);
-	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
-		buffer_destroy(device->kv[i]);
-	free(device->weights);
-	free(device->kv);
-	device_close(device->device);
-}
-
 void engine_destroy(struct engine *engine)
 {
 	if (!engine)
 		return;
-	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++)
-		release_device(engine, &engine->devices[i]);
+	release_devices(engine);
 	for (int g = 0; g < KV_GROUPS_MAX; g++)
 		kv_pool_finish(&engine->pools[g]);
 	step_memory_finish(engine);
 	device_list_destroy(engine->device_list);
-	packed_destroy(engine->packed);
 	vocabulary_destroy(engine->vocabulary);
 	free(engine->value_offsets);
 	graph_destroy(engine->graph);

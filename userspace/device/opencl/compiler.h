@@ -9,7 +9,13 @@
 
 #include "internal.h"
 
-enum { COMPILER_TIMEOUT_MS = 180000 };
+/* How slm-clc ends. */
+enum {
+	CLC_DONE = 0,
+	CLC_REFUSED = 1,  /* the driver does not compile it, or gives wrong numbers */
+	CLC_CANNOT = 2,	  /* the device is not there */
+	CLC_NOT_KEPT = 3, /* it compiles, but the driver gives no binary or the disk takes none */
+};
 
 struct compile_job {
 	const struct opencl_facts *facts;
@@ -29,8 +35,10 @@ int compile_self_test(cl_context context, cl_program program, const struct openc
 		      const struct log *log);
 
 /*
- * Has slm-clc build it and write the binary to PATH (a program_cache.h file). 0; -ENOEXEC as above,
- * also where the child crashed or took too long; -ENOENT when there is no slm-clc to be found.
+ * Has slm-clc ($SLM_CLC, beside the running program, or installed) build it and write the binary to
+ * PATH (a program_cache.h file). 0, and then there may still be no binary; -ENOEXEC as above, also
+ * where the child crashed or took longer than $SLM_CLC_SECONDS (180); -ENOENT when there is no
+ * slm-clc that can do it; -ECANCELED (logged) where somebody stopped it.
  */
 int compile_in_child(const struct compile_job *job, const char *path, const struct log *log);
 

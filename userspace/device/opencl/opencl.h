@@ -16,7 +16,4 @@ int opencl_discover(struct device_list *list, const struct log *log);
 /* Frees what discovery left in the list. */
 void opencl_forget(struct device_list *list);
 
-/* What slm-clc does: see compiler.h. Returns an exit code. */
-int opencl_compiler_main(int argc, char **argv);
-
 #endif

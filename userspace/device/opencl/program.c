@@ -147,7 +147,7 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 		log_info(log, "%s: compiling kernels for the first time", device->base.name);
 		r = compile_in_child(&job, request->path, log);
 	}
-	if (r == -ENOEXEC)
+	if (r == -ENOEXEC || r == -ECANCELED)
 		return r;
 	/* A driver without binaries leaves nothing behind; the child has tried the compiler. */
 	if (r == 0 && program_cache_load(device->context, device->facts.device, request->path,
