@@ -42,8 +42,6 @@ struct line_editor {
 	size_t line_capacity;
 };
 
-DEFINE_CLEANUP(struct line_editor, line_editor_destroy)
-
 /* ---- the library ---- */
 
 static bool find_functions(struct libedit *lib)

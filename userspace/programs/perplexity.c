@@ -21,9 +21,6 @@
 #include "text_input.h"
 #include "vocabulary.h"
 
-DEFINE_CLEANUP(struct engine, engine_destroy)
-DEFINE_CLEANUP(struct session, session_destroy)
-
 enum {
 	CTX_DEFAULT = 512,
 	CTX_MIN = 4,

@@ -18,10 +18,6 @@
 #include "run_values.h"
 #include "text_input.h"
 
-DEFINE_CLEANUP(struct engine, engine_destroy)
-DEFINE_CLEANUP(struct session, session_destroy)
-DEFINE_CLEANUP(struct prompt_maker, prompt_maker_destroy)
-
 /* The text that begins the conversation; NULL: a chat. */
 struct first_text {
 	char *text;
