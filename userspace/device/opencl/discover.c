@@ -4,10 +4,12 @@
  * names. Refuses to open anything.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -19,6 +21,7 @@ enum {
 	EXTENSIONS_MAX = 16384,
 	LOCAL_BYTES_MIN = 8192,
 	GROUP_MIN = 16,
+	DATA_BYTES_MIN = 160 << 20,
 };
 
 #define CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED 0x1075
@@ -41,6 +44,20 @@ static void set_pocl_affinity(void)
 			return;
 	}
 	(void)setenv("POCL_AFFINITY", "1", 0);
+}
+
+/* PoCL kills the process where it finds less than 128 MiB for it; no driver does well with that. */
+static bool has_memory_for_drivers(const struct log *log)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur >= DATA_BYTES_MIN)
+		return true;
+	log_info(log,
+		 "no OpenCL: this process may have %" PRIu64 " MiB of data (ulimit -d), and "
+		 "drivers take %d",
+		 (uint64_t)limit.rlim_cur >> 20, DATA_BYTES_MIN >> 20);
+	return false;
 }
 
 static void platform_text(cl_platform_id platform, cl_platform_info what,
@@ -226,6 +243,8 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	cl_int code;
 	int r = 0;
 
+	if (!has_memory_for_drivers(log))
+		return 0;
 	set_pocl_affinity();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
 	if (code != CL_SUCCESS) {
