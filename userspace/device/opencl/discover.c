@@ -22,6 +22,7 @@ enum {
 	LOCAL_BYTES_MIN = 8192,
 	GROUP_MIN = 16,
 	DATA_BYTES_MIN = 160 << 20,
+	ADDRESS_BYTES_MIN = 1 << 30,
 };
 
 #define CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED 0x1075
@@ -46,18 +47,22 @@ static void set_pocl_affinity(void)
 	(void)setenv("POCL_AFFINITY", "1", 0);
 }
 
-/* PoCL kills the process where it finds less than 128 MiB for it; no driver does well with that. */
-static bool has_memory_for_drivers(const struct log *log)
+static bool is_limited(int resource, rlim_t bytes, const char *what, const struct log *log)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur >= DATA_BYTES_MIN)
-		return true;
-	log_info(log,
-		 "no OpenCL: this process may have %" PRIu64 " MiB of data (ulimit -d), and "
-		 "drivers take %d",
-		 (uint64_t)limit.rlim_cur >> 20, DATA_BYTES_MIN >> 20);
-	return false;
+	if (getrlimit(resource, &limit) < 0 || limit.rlim_cur >= bytes)
+		return false;
+	log_info(log, "no OpenCL: a limit of %" PRIu64 " MiB of %s is less than drivers take",
+		 (uint64_t)limit.rlim_cur >> 20, what);
+	return true;
+}
+
+/* PoCL kills the process where it finds less than 128 MiB for it, or cannot start its threads. */
+static bool has_room_for_drivers(const struct log *log)
+{
+	return !is_limited(RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)", log) &&
+	       !is_limited(RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)", log);
 }
 
 static void platform_text(cl_platform_id platform, cl_platform_info what,
@@ -243,7 +248,7 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	cl_int code;
 	int r = 0;
 
-	if (!has_memory_for_drivers(log))
+	if (!has_room_for_drivers(log))
 		return 0;
 	set_pocl_affinity();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
