@@ -117,6 +117,7 @@ def command(words):
 def run(box, *words, stdin=b"", environment=None, timeout=TIMEOUT_S, **others):
     """One run of slm to its end. STDIN is bytes, or what subprocess takes."""
     keep = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    others.setdefault("cwd", box.path)
     keep.update({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **others)
     begin = time.monotonic()
     try:
@@ -134,7 +135,7 @@ def run(box, *words, stdin=b"", environment=None, timeout=TIMEOUT_S, **others):
 def start(box, *words, environment=None, **others):
     """A running slm; the caller waits for it."""
     keep = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    keep.update(others)
+    keep.update({"cwd": box.path}, **others)
     return subprocess.Popen(command(words), env={**box.environment, **(environment or {})}, **keep)
 
 
