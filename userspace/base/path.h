@@ -44,6 +44,12 @@ int new_file_publish(struct new_file *file);
 /* Closes; a file that was not published is gone. Accepts NEW_FILE_NONE. */
 void new_file_finish(struct new_file *file);
 
+/*
+ * Removes the temporary names in FOLDER whose processes were killed. A file that is being written,
+ * also by another machine on a shared file system, is locked and stays.
+ */
+void new_file_sweep(const char *folder);
+
 /* Writes all of DATA at the end of FD. 0 or -errno (-ENOSPC on a full disk), not logged. */
 int write_all(int fd, const void *data, size_t size_bytes);
 
