@@ -133,7 +133,6 @@ def broken_drivers(box):
     if not good:
         raise Skip("no PoCL to stand beside the broken ones")
     check("opencl:0.0" in [one["selector"] for one in devices], "PoCL was not found", devices)
-    check(answer(box, model, options=["--device", "opencl"], environment=environment), "no answer")
 
 
 @case("several devices share a model, and the answer stays")
