@@ -60,6 +60,9 @@ enum exit_code output_finish(enum exit_code code, const struct log *log)
 	errno = 0;
 	if (fflush(stdout) != 0)
 		failed = true;
+	/* The reason of a failure long ago is gone; what is cut short already may say it once more. */
+	else if (failed && fputc('\n', stdout) == '\n')
+		(void)fflush(stdout);
 	if (!failed || errno == EPIPE)
 		return code;
 	(void)cannot_write(errno ? errno : EIO, log);
