@@ -106,11 +106,24 @@ static char *temporary_name(const char *target)
 	return path_format("%.*s.%s.%ld.part", (int)(name - target), target, name, (long)getpid());
 }
 
+/* A rename would put a file in the place of a device. */
+static int check_replaceable(const char *target)
+{
+	struct stat info;
+
+	if (stat(target, &info) < 0 || S_ISREG(info.st_mode))
+		return 0;
+	return S_ISDIR(info.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
 int new_file_init(struct new_file *file, const char *target)
 {
 	_cleanup_free_ char *folder = folder_of(target);
 	struct new_file made = NEW_FILE_NONE;
+	int r = check_replaceable(target);
 
+	if (r < 0)
+		return r;
 	made.target = strdup(target);
 	if (!folder || !made.target) {
 		free(made.target);

@@ -37,7 +37,10 @@ struct new_file {
 		.fd = -1  \
 	}
 
-/* Opens a new file for TARGET in TARGET's folder, which exists. 0 or -errno, not logged. */
+/*
+ * Opens a new file for TARGET in TARGET's folder, which exists. 0; -EISDIR or -ENOTSUP where TARGET
+ * is a folder, a device or the like, which is not to be replaced; else -errno. Not logged.
+ */
 int new_file_init(struct new_file *file, const char *target);
 /* Syncs and gives the file its name, replacing an older one at once. 0 or -errno, not logged. */
 int new_file_publish(struct new_file *file);
