@@ -4,6 +4,8 @@
 import csv
 import io
 import json
+import os
+import stat
 
 from harness import (BAD_FILE, MEMORY, answer, case, check, equal, fails, main, real_model, run,
                      succeeds)
@@ -139,6 +141,10 @@ def perplexity(box):
             cut = box.write("cut", whole.read(size))
         fails(run(box, *words[:2], "--kl-base", cut), BAD_FILE)
     fails(run(box, *words, "-f", box.write("short", "x")), BAD_FILE, "too short")
+    os.mkfifo(box.file("fifo"))
+    for place in (box.path, box.file("fifo"), "/nonexistent/x"):
+        fails(run(box, *words, "-f", text, "--save-base", place), BAD_FILE, "cannot write", place)
+    equal(stat.S_ISFIFO(os.stat(box.file("fifo")).st_mode), True, "whether the FIFO is still one")
 
 
 main()
