@@ -98,13 +98,14 @@ def others(box):
     page = "\n".join(plain(line) for lines in sections().values() for line in lines)
     for code in (0, 1, 2, 3, 4, 5, 130):
         check("\n%d\n" % code in page, "status %d is missing" % code)
-    sources = os.path.join(os.path.dirname(MANUAL), "..", "userspace")
+    read, sources = set(), os.path.join(os.path.dirname(MANUAL), "..", "userspace")
     for root, _, names in os.walk(sources):
         for name in filter(lambda name: name.endswith(".c"), names):
             with open(os.path.join(root, name), encoding="utf-8") as source:
-                for variable in re.findall(r'(?:getenv|environment)\("(\w+)"\)', source.read()):
-                    check(variable == "HOME" or variable in page,
-                          "%s, which %s reads, is missing" % (variable, name))
+                read |= set(re.findall(r'(?:getenv|environment)\("(\w+)"\)', source.read()))
+    check("SLM_CACHE_DIR" in read, "the sources were not understood", read)
+    named = set(re.findall(r"\w+", page))
+    equal(read - named - {"HOME"}, set(), "variables that are read and not in the page")
     for name in commands(box):
         check("slm " + name in page, "slm %s is missing" % name)
 
