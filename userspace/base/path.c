@@ -48,7 +48,7 @@ int path_cache_dir(char **ret_path)
 		direct = environment("CACHE_DIRECTORY");
 	if (direct)
 		path = strdup(direct);
-	else if (base)
+	else if (base && *base == '/') /* the rule for XDG's folders */
 		path = path_format("%s/slm", base);
 	else if (environment("HOME"))
 		path = path_format("%s/.cache/slm", environment("HOME"));

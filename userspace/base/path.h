@@ -13,8 +13,8 @@ char *path_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /*
  * The folder of everything that can be made again: $SLM_CACHE_DIR, else $CACHE_DIRECTORY (systemd),
- * else $XDG_CACHE_HOME/slm, else $HOME/.cache/slm. The caller frees. 0, -ENOMEM, or -ENOENT when
- * none of these is set (not logged: no cache is no failure).
+ * else $XDG_CACHE_HOME/slm where that is absolute, else $HOME/.cache/slm. The caller frees. 0,
+ * -ENOMEM, or -ENOENT when none of these is set (not logged: no cache is no failure).
  */
 int path_cache_dir(char **ret_path);
 
