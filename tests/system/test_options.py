@@ -166,6 +166,16 @@ def no_home(box):
     fails(run(box, "run", "smollm2-135m", "x"), 3, "SLM_MODELS")
 
 
+@case("a cache folder of XDG counts when it is absolute, as its rules want")
+def xdg(box):
+    box.environment["SLM_CACHE_DIR"] = ""
+    for value, place in ((box.file("xdg"), "xdg/slm"), ("relative", "home/.cache/slm")):
+        box.environment["XDG_CACHE_HOME"] = value
+        run(box, "run", box.tiny(), "--raw", "-n", "1", "x", environment=NONE)
+        check(os.path.isdir(box.file(place + "/packed")), "nothing in %s" % place)
+    check(not os.path.exists(box.file("relative")), "a relative folder was used")
+
+
 @case("-v says more, on stderr only, before and behind the command")
 def verbose(box):
     model = box.tiny()
