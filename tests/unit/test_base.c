@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,59 @@ static void new_file_appears_whole_or_not_at_all(void **state)
 	file_map_finish(&map);
 	assert_int_equal(unlink(target), 0);
 	assert_int_equal(rmdir(folder), 0); /* nothing else was left in it */
+}
+
+static void new_file_replaces_files_only(void **state)
+{
+	_cleanup_free_ char *folder = scratch_folder();
+	_cleanup_free_ char *fifo = path_format("%s/fifo", folder);
+	struct new_file file = NEW_FILE_NONE;
+
+	(void)state;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(new_file_init(&file, fifo), -ENOTSUP);
+	assert_int_equal(new_file_init(&file, folder), -EISDIR);
+	assert_int_equal(file.fd, -1);
+	assert_int_equal(unlink(fifo), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static int make_file(const char *folder, const char *name)
+{
+	_cleanup_free_ char *path = path_format("%s/%s", folder, name);
+
+	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static bool take_file(const char *folder, const char *name)
+{
+	_cleanup_free_ char *path = path_format("%s/%s", folder, name);
+
+	return unlink(path) == 0;
+}
+
+/* Process numbers beyond what the kernel gives are of processes that are gone. */
+static void sweeping_takes_what_no_process_holds(void **state)
+{
+	static const char gone[] = ".a.pack.1999999999.part", locked[] = ".b.pack.1999999999.part";
+	_cleanup_free_ char *folder = scratch_folder();
+	_cleanup_free_ char *ours = path_format(".c.%ld.part", (long)getpid());
+	_cleanup_close_ int fd = -1;
+
+	(void)state;
+	(void)close(make_file(folder, gone));
+	(void)close(make_file(folder, ours));
+	(void)close(make_file(folder, "d.1999999999.part"));
+	(void)close(make_file(folder, ".part"));
+	fd = make_file(folder, locked);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	new_file_sweep(folder);
+	assert_false(take_file(folder, gone));
+	assert_true(take_file(folder, locked));
+	assert_true(take_file(folder, ours));
+	assert_true(take_file(folder, "d.1999999999.part"));
+	assert_true(take_file(folder, ".part"));
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static void file_map_refuses_what_is_no_file(void **state)
@@ -265,6 +319,8 @@ int main(void)
 		cmocka_unit_test(sha256_of_known_text),
 		cmocka_unit_test(array_grows),
 		cmocka_unit_test(new_file_appears_whole_or_not_at_all),
+		cmocka_unit_test(new_file_replaces_files_only),
+		cmocka_unit_test(sweeping_takes_what_no_process_holds),
 		cmocka_unit_test(file_map_refuses_what_is_no_file),
 		cmocka_unit_test(make_dirs_makes_parents),
 		cmocka_unit_test(pool_gives_each_item_once_per_step),

@@ -3,12 +3,17 @@
  * Owns the cache folder's place and the rule that a file appears whole or not at all.
  * Refuses to log: whether a missing cache matters is for the caller to say.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "cleanup.h"
@@ -43,7 +48,7 @@ int path_cache_dir(char **ret_path)
 		direct = environment("CACHE_DIRECTORY");
 	if (direct)
 		path = strdup(direct);
-	else if (base)
+	else if (base && *base == '/') /* the rule for XDG's folders */
 		path = path_format("%s/slm", base);
 	else if (environment("HOME"))
 		path = path_format("%s/.cache/slm", environment("HOME"));
@@ -101,11 +106,24 @@ static char *temporary_name(const char *target)
 	return path_format("%.*s.%s.%ld.part", (int)(name - target), target, name, (long)getpid());
 }
 
+/* A rename would put a file in the place of a device. */
+static int check_replaceable(const char *target)
+{
+	struct stat info;
+
+	if (stat(target, &info) < 0 || S_ISREG(info.st_mode))
+		return 0;
+	return S_ISDIR(info.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
 int new_file_init(struct new_file *file, const char *target)
 {
 	_cleanup_free_ char *folder = folder_of(target);
 	struct new_file made = NEW_FILE_NONE;
+	int r = check_replaceable(target);
 
+	if (r < 0)
+		return r;
 	made.target = strdup(target);
 	if (!folder || !made.target) {
 		free(made.target);
@@ -125,6 +143,7 @@ int new_file_init(struct new_file *file, const char *target)
 		free(made.target);
 		return -error;
 	}
+	(void)flock(made.fd, LOCK_EX | LOCK_NB); /* tells new_file_sweep() that we live */
 	*file = made;
 	return 0;
 }
@@ -173,6 +192,38 @@ void new_file_finish(struct new_file *file)
 	free(file->temporary);
 	free(file->target);
 	*file = NEW_FILE_NONE;
+}
+
+/* ".NAME.PID.part" of a process that is gone. */
+static bool is_left_over(int folder, const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	size_t n = strlen(name);
+	const char *dot;
+	long pid;
+
+	if (name[0] != '.' || n < strlen(".N.1.part") || strcmp(name + n - 5, ".part") != 0)
+		return false;
+	dot = memrchr(name, '.', n - 5);
+	pid = strtol(dot + 1, NULL, 10);
+	if (pid <= 0 || pid > INT_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		return false;
+	fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+void new_file_sweep(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (is_left_over(dirfd(dir), entry->d_name))
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	(void)closedir(dir);
 }
 
 int write_all(int fd, const void *data, size_t size_bytes)

@@ -13,8 +13,8 @@ char *path_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /*
  * The folder of everything that can be made again: $SLM_CACHE_DIR, else $CACHE_DIRECTORY (systemd),
- * else $XDG_CACHE_HOME/slm, else $HOME/.cache/slm. The caller frees. 0, -ENOMEM, or -ENOENT when
- * none of these is set (not logged: no cache is no failure).
+ * else $XDG_CACHE_HOME/slm where that is absolute, else $HOME/.cache/slm. The caller frees. 0,
+ * -ENOMEM, or -ENOENT when none of these is set (not logged: no cache is no failure).
  */
 int path_cache_dir(char **ret_path);
 
@@ -37,12 +37,21 @@ struct new_file {
 		.fd = -1  \
 	}
 
-/* Opens a new file for TARGET in TARGET's folder, which exists. 0 or -errno, not logged. */
+/*
+ * Opens a new file for TARGET in TARGET's folder, which exists. 0; -EISDIR or -ENOTSUP where TARGET
+ * is a folder, a device or the like, which is not to be replaced; else -errno. Not logged.
+ */
 int new_file_init(struct new_file *file, const char *target);
 /* Syncs and gives the file its name, replacing an older one at once. 0 or -errno, not logged. */
 int new_file_publish(struct new_file *file);
 /* Closes; a file that was not published is gone. Accepts NEW_FILE_NONE. */
 void new_file_finish(struct new_file *file);
+
+/*
+ * Removes the temporary names in FOLDER whose processes were killed. A file that is being written,
+ * also by another machine on a shared file system, is locked and stays.
+ */
+void new_file_sweep(const char *folder);
 
 /* Writes all of DATA at the end of FD. 0 or -errno (-ENOSPC on a full disk), not logged. */
 int write_all(int fd, const void *data, size_t size_bytes);

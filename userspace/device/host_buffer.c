@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "array.h"
 #include "cleanup.h"
@@ -94,6 +96,22 @@ static uint64_t meminfo_bytes(const char *text, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
 }
 
+/* What a limit on the address space (ulimit -v) leaves; UINT64_MAX where there is none. */
+static uint64_t address_space_left(void)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	struct rlimit limit;
+	uint64_t pages = 0, used;
+
+	if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	file = fopen("/proc/self/statm", "re");
+	if (!file || fscanf(file, "%" SCNu64, &pages) != 1)
+		pages = 0;
+	used = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return limit.rlim_cur - MIN(limit.rlim_cur, used);
+}
+
 int host_memory_info(struct device *device, struct memory_info *ret_info)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/meminfo", "re");
@@ -107,7 +125,7 @@ int host_memory_info(struct device *device, struct memory_info *ret_info)
 	text[n] = '\0';
 	*ret_info = (struct memory_info){
 		.total_bytes = meminfo_bytes(text, "MemTotal:"),
-		.available_bytes = meminfo_bytes(text, "MemAvailable:"),
+		.available_bytes = MIN(meminfo_bytes(text, "MemAvailable:"), address_space_left()),
 		.max_buffer_bytes = SIZE_MAX,
 		.shared_with_host = true,
 	};

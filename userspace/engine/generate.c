@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns the token loop of an answer. Refuses to know where the text goes. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "array.h"
@@ -50,16 +51,32 @@ static int check_params(const struct generate_params *params, const struct log *
 	return 0;
 }
 
+static int refuse_sampler(const struct answer *answer, uint32_t n_vocab)
+{
+	const struct sampler_params *params = &answer->params->sampler;
+
+	for (size_t i = 0; i < params->n_biases; i++) {
+		int32_t token = params->biases[i].token;
+
+		if (token < 0 || (uint32_t)token >= n_vocab)
+			return log_error(answer->log, EINVAL,
+					 "there is no token %" PRId32
+					 " to bias: the model's tokens are 0 to %" PRIu32,
+					 token, n_vocab - 1);
+	}
+	return log_error(answer->log, EINVAL, "the sampling parameters make no sense");
+}
+
 static int start(struct answer *answer, const int32_t *tokens, size_t n)
 {
 	const struct generate_params *params = answer->params;
 	struct detokenizer_options options = {.show_control = params->show_control};
+	uint32_t n_vocab = engine_model(session_engine(answer->session))->n_vocab;
 	int r;
 
-	r = sampler_create(&params->sampler, engine_model(session_engine(answer->session))->n_vocab,
-			   &answer->sampler);
+	r = sampler_create(&params->sampler, n_vocab, &answer->sampler);
 	if (r == -EINVAL)
-		return log_error(answer->log, EINVAL, "the sampling parameters make no sense");
+		return refuse_sampler(answer, n_vocab);
 	if (r == 0)
 		r = detokenizer_create(answer->tokenizer, &options, &answer->detokenizer);
 	if (r < 0)

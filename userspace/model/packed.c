@@ -366,6 +366,7 @@ static int make_file(struct pack_job *job, const struct pack_file *file, const s
 	new_file_finish(&out);
 	if (r == 0)
 		sweep(file, log);
+	new_file_sweep(file->folder);
 	return r;
 }
 

@@ -286,6 +286,8 @@ static void chat_finish(struct chat *chat)
 
 enum exit_code chat_run(struct run *run)
 {
+	/* Before the chat, so that it is still there when the editor writes the file. */
+	_cleanup_free_ char *history = run->values->keep_history ? history_path() : NULL;
 	struct chat chat __attribute__((cleanup(chat_finish))) = {
 		.run = run,
 		.log = &run->program->log,
@@ -293,7 +295,6 @@ enum exit_code chat_run(struct run *run)
 		.out = isatty(STDOUT_FILENO) ? stdout : stderr,
 		.seed = run->answer.generate.sampler.seed,
 	};
-	_cleanup_free_ char *history = run->values->keep_history ? history_path() : NULL;
 	int r = start(&chat, history);
 
 	if (r < 0)

@@ -74,7 +74,7 @@ static int print(const struct graph *graph, const struct graph_values *values,
 		graph_print(graph, values->n_tokens, values->depth, stdout);
 		return 0;
 	}
-	if (graph_print_json(graph, values->n_tokens, values->depth, stdout) < 0)
+	if (graph_print_json(graph, values->n_tokens, values->depth, stdout) < 0 && !ferror(stdout))
 		return log_oom(log, "making JSON");
 	return 0;
 }

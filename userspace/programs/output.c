@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Owns stdout. Refuses to lose an error of writing: a full disk must not look like success. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,17 @@
 #include "cleanup.h"
 #include "output.h"
 #include "utf8.h"
+
+void output_init(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	/* Opened the wrong way round, so that using it fails as if it were closed. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
 
 static int cannot_write(int error, const struct log *log)
 {
@@ -47,6 +60,9 @@ enum exit_code output_finish(enum exit_code code, const struct log *log)
 	errno = 0;
 	if (fflush(stdout) != 0)
 		failed = true;
+	/* The reason of a failure long ago is gone; what is cut short already may say it once more. */
+	else if (failed && fputc('\n', stdout) == '\n')
+		(void)fflush(stdout);
 	if (!failed || errno == EPIPE)
 		return code;
 	(void)cannot_write(errno ? errno : EIO, log);

@@ -9,6 +9,13 @@
 #include "command.h"
 
 /*
+ * Makes a reader that goes away and a file that may not grow errors of writing, and sees to it that
+ * no file of ours gets the number of a standard one that was closed: a warning would be written
+ * into it. To be called first.
+ */
+void output_init(void);
+
+/*
  * Writes all at once, past stdio, also where stdout does not block. 0; -EPIPE (not logged) when the
  * reader has gone, which is for the caller a quiet end; else -errno (logged).
  */

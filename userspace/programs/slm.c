@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns the program `slm` before a sub-command is chosen, and its exit. */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,8 +109,7 @@ int main(int argc, char **argv)
 		.begin_ns = clock_now_ns(),
 	};
 
-	/* A reader that goes away is noticed where we write. */
-	(void)signal(SIGPIPE, SIG_IGN);
+	output_init();
 	interrupt_init();
 	return output_finish(slm(&program, argc, argv), &program.log);
 }

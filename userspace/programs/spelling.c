@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns the distance between words: insertions, deletions, changes and swaps of neighbours. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ void spelling_init(struct spelling *spelling, const char *word)
 	/* A third of the letters may be wrong, but not all of a short word. */
 	*spelling = (struct spelling){
 		.word = word,
-		.best_distance = (unsigned)MAX(n / 3, 1) + 2,
+		.best_distance = UINT_MAX,
+		.limit = (unsigned)MIN(MAX(n / 3, 1), WORD_MAX / 3),
 	};
 }
 
@@ -59,15 +61,17 @@ static unsigned distance_to_beginning(const char *word, const char *candidate)
 	if (n < BEGINNING_MIN || n > WORD_MAX || strlen(candidate) <= n)
 		return WORD_MAX;
 	(void)snprintf(beginning, sizeof(beginning), "%.*s", (int)n, candidate);
-	return distance(word, beginning) + 1;
+	return distance(word, beginning);
 }
 
 void spelling_offer(struct spelling *spelling, const char *candidate)
 {
-	unsigned d = MIN(distance(spelling->word, candidate),
-			 distance_to_beginning(spelling->word, candidate));
+	unsigned whole = distance(spelling->word, candidate);
+	unsigned beginning = distance_to_beginning(spelling->word, candidate);
+	/* Of two that are as near, the whole word is meant. */
+	unsigned d = MIN(2 * whole, 2 * beginning + 1);
 
-	if (d >= spelling->best_distance)
+	if (MIN(whole, beginning) > spelling->limit || d >= spelling->best_distance)
 		return;
 	spelling->best = candidate;
 	spelling->best_distance = d;

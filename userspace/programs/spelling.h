@@ -10,6 +10,7 @@ struct spelling {
 	const char *word;
 	const char *best; /* NULL: nothing was near */
 	unsigned best_distance;
+	unsigned limit; /* letters that may be wrong */
 };
 
 void spelling_init(struct spelling *spelling, const char *word);

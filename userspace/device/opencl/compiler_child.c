@@ -17,10 +17,6 @@
 #include "compiler.h"
 #include "path.h"
 
-#ifndef SLM_LIBEXEC_DIR
-#define SLM_LIBEXEC_DIR "/usr/local/libexec/slm"
-#endif
-
 enum { SAID_MAX = 900, SECONDS_DEFAULT = 180 };
 
 extern char **environ;
@@ -33,26 +29,42 @@ static unsigned compiler_seconds(void)
 	return seconds > 0 && seconds <= 86400 ? (unsigned)seconds : SECONDS_DEFAULT;
 }
 
-/* slm-clc: named by the environment, beside the running program, or where it was installed. */
+/* FOLDER/slm-clc if it can be run, else NULL. */
+static char *compiler_in(const char *folder)
+{
+	char *path = path_format("%s/slm-clc", folder);
+
+	if (path && access(path, X_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *compiler_near_program(void)
+{
+	_cleanup_free_ char *self = realpath("/proc/self/exe", NULL), *installed = NULL;
+	char *path;
+
+	if (!self)
+		return NULL;
+	*strrchr(self, '/') = '\0';
+	path = compiler_in(self);
+	if (path)
+		return path;
+	installed = path_format("%s/" SLM_LIBEXEC_FROM_BIN, self);
+	return installed ? compiler_in(installed) : NULL;
+}
+
+/* slm-clc: named by the environment, near the running program, or where it was installed. */
 static char *find_compiler(void)
 {
 	const char *named = getenv("SLM_CLC");
-	char self[4096], *slash, *path;
-	ssize_t n;
+	char *path;
 
 	if (named && *named)
 		return access(named, X_OK) == 0 ? strdup(named) : NULL;
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		path = slash ? path_format("%.*s/slm-clc", (int)(slash - self), self) : NULL;
-		if (path && access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	return access(SLM_LIBEXEC_DIR "/slm-clc", X_OK) == 0 ? strdup(SLM_LIBEXEC_DIR "/slm-clc")
-							     : NULL;
+	path = compiler_near_program();
+	return path ? path : compiler_in(SLM_LIBEXEC_DIR);
 }
 
 struct child {

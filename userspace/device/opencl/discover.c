@@ -4,10 +4,12 @@
  * names. Refuses to open anything.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -19,6 +21,8 @@ enum {
 	EXTENSIONS_MAX = 16384,
 	LOCAL_BYTES_MIN = 8192,
 	GROUP_MIN = 16,
+	DATA_BYTES_MIN = 160 << 20,
+	ADDRESS_BYTES_MIN = 1 << 30,
 };
 
 #define CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED 0x1075
@@ -41,6 +45,24 @@ static void set_pocl_affinity(void)
 			return;
 	}
 	(void)setenv("POCL_AFFINITY", "1", 0);
+}
+
+static bool is_limited(int resource, rlim_t bytes, const char *what, const struct log *log)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0 || limit.rlim_cur >= bytes)
+		return false;
+	log_info(log, "no OpenCL: a limit of %" PRIu64 " MiB of %s is less than drivers take",
+		 (uint64_t)limit.rlim_cur >> 20, what);
+	return true;
+}
+
+/* PoCL kills the process where it finds less than 128 MiB for it, or cannot start its threads. */
+static bool has_room_for_drivers(const struct log *log)
+{
+	return !is_limited(RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)", log) &&
+	       !is_limited(RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)", log);
 }
 
 static void platform_text(cl_platform_id platform, cl_platform_info what,
@@ -226,6 +248,8 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	cl_int code;
 	int r = 0;
 
+	if (!has_room_for_drivers(log))
+		return 0;
 	set_pocl_affinity();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
 	if (code != CL_SUCCESS) {

@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,7 +330,7 @@ int main(int argc, char **argv)
 	struct program program = {.log = {terminal_log_write, NULL, LOG_LEVEL_WARNING}};
 	enum exit_code code;
 
-	(void)signal(SIGPIPE, SIG_IGN);
+	output_init();
 	interrupt_init();
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 	code = slm_pull(&program, argc, argv);

@@ -62,6 +62,7 @@ static bool name_may_be_used(const char *name)
 
 int url_file_name(const char *url, const struct log *log, char **ret_name)
 {
+	_cleanup_free_ char *name = NULL;
 	CURLU *parsed = curl_url();
 	char *path = NULL;
 	const char *slash;
@@ -72,17 +73,17 @@ int url_file_name(const char *url, const struct log *log, char **ret_name)
 	if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
 	    curl_url_get(parsed, CURLUPART_PATH, &path, CURLU_URLDECODE) == CURLUE_OK) {
 		slash = strrchr(path, '/');
-		*ret_name = strdup(slash ? slash + 1 : path);
-		r = *ret_name ? 0 : -ENOMEM;
+		name = strdup(slash ? slash + 1 : path);
+		r = name ? 0 : -ENOMEM;
 	}
 	curl_free(path);
 	curl_url_cleanup(parsed);
 	if (r == -ENOMEM)
 		return log_oom(log, "reading the URL");
-	if (r == 0 && name_may_be_used(*ret_name))
+	if (r == 0 && name_may_be_used(name)) {
+		*ret_name = TAKE(name);
 		return 0;
-	if (r == 0)
-		free(*ret_name);
+	}
 	return log_error(log, EINVAL, "%s has no file name in it: give one with --output", url);
 }
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every form that programs read: it parses, alone on stdout, and has the fields that are promised."""
+import csv
+import io
+import json
+import os
+import stat
+
+from harness import (BAD_FILE, MEMORY, answer, case, check, equal, fails, main, real_model, run,
+                     succeeds)
+
+TEXT = "The quick brown fox jumps over the lazy dog. " * 40
+
+
+def document(box, *words, **others):
+    done = succeeds(run(box, *words, **others))
+    equal(done.err, b"", "stderr beside JSON")
+    return json.loads(done.out.decode("utf-8"))
+
+
+def has(item, **kinds):
+    for name, kind in kinds.items():
+        check(name in item, "the field %s is missing" % name, item)
+        check(isinstance(item[name], kind), "%s is no %r" % (name, kind), item)
+
+
+NUMBER = (int, float)
+
+
+@case("run --json")
+def run_json(box):
+    model = box.tiny()
+    done = document(box, "run", model, "--raw", "--temp", "0", "-n", "8", "--json", "--seed", "7",
+                    "The capital of France is")
+    has(done, model=str, answer=str, end=str, prompt_tokens=int, answer_tokens=int, seed=int,
+        load_ms=NUMBER, first_text_ms=NUMBER, prompt_ms=NUMBER, prompt_tok_s=NUMBER, tok_s=NUMBER)
+    equal((done["seed"], done["answer_tokens"], done["prompt_tokens"]), (7, 8, 24), "numbers")
+    equal(done["answer"].encode() + b"\n", answer(box, model), "the answer")
+
+
+@case("run --json with odd texts: NUL, quotes, what is no UTF-8, names of files with newlines")
+def odd_texts(box):
+    model = box.tiny(name='a "name"\n\x1b\\.gguf')
+    for text in (b"\0", b'"\\\n', b"\xff\xfe", "\u2028\U0001f600".encode()):
+        done = document(box, "run", model, "--raw", "--temp", "3", "-n", "40", "--ignore-eos",
+                        "--special", "--json", stdin=text)
+        equal(done["model"], model, "the name")
+    no_text = document(box, "run", model, "--raw", "-n", "0", "--json", "x")
+    equal((no_text["answer"], no_text["answer_tokens"]), ("", 0), "an empty answer")
+
+
+@case("devices --json")
+def devices(box):
+    got = document(box, "devices", "--json")
+    for one in got:
+        has(one, selector=str, name=str, backend=str, platform=str, type=str, used=bool,
+            usable=bool, reason=str, memory=int)
+    equal(got[0]["selector"], "cpu", "the first device")
+    equal(sum(one["used"] for one in got), 1, "devices that are used")
+
+
+@case("plan --json, also of what does not fit")
+def plan(box):
+    model = box.tiny()
+    got = document(box, "plan", model, "--json")
+    check(isinstance(got, dict) and got.get("segments"), "no segments", got)
+    has(got["memory"], weight_bytes=int, kv_bytes=int, value_bytes=int, total_bytes=int,
+        available_bytes=int, fits=bool, ctx_that_fits=int)
+    equal(got["memory"]["fits"], True, "whether a tiny model fits")
+    done = run(box, "plan", real_model(), "--json", "--ctx", "16777216")
+    equal((done.code, json.loads(done.out)["memory"]["fits"]), (MEMORY, False), "what is too large")
+
+
+@case("graph --json")
+def graph(box):
+    got = document(box, "graph", box.tiny(), "--json")
+    text = json.dumps(got)
+    for kind in ("embed", "matmul", "rope", "attention", "select"):
+        check('"%s"' % kind in text, "no operation %s" % kind, text[:500])
+
+
+@case("inspect --json, whole and shortened")
+def inspect(box):
+    model = box.tiny()
+    got = document(box, "inspect", model, "--json")
+    has(got, file=str, version=int, bytes=int, metadata=dict, tensors=list, types=dict, total=dict)
+    equal(len(got["tensors"]), 20, "tensors")
+    has(got["tensors"][0], name=str, type=str, shape=list, offset=int, bytes=int)
+    equal(got["metadata"]["llama.block_count"], 2, "a number")
+    full = document(box, "inspect", model, "--json", "--full")
+    equal(len(full["metadata"]["tokenizer.ggml.tokens"]), 260, "an array")
+
+
+@case("tokenize --ids and --json")
+def tokenize(box):
+    model = box.tiny()
+    equal(document(box, "tokenize", model, "--ids", ""), [], "no text")
+    ids = document(box, "tokenize", model, "--ids", "ab<|end|>")
+    equal(len(ids), 3, "ids")
+    got = document(box, "tokenize", model, "--json", "ab<|end|>")
+    equal((got["n"], [one["id"] for one in got["tokens"]]), (3, ids), "the same as --ids")
+    equal(got["tokens"][2]["text"], "<|end|>", "a control token")
+
+
+@case("bench -o json, csv and md")
+def bench(box):
+    words = ("bench", box.tiny(), "-p", "16,8", "-n", "4", "-d", "0,8", "-r", "2")
+    rows = document(box, *words, "-o", "json")
+    tests = [row["test"] for row in rows]
+    for test in ("load", "ttft", "rss", "pp16", "pp8", "tg4", "pp16@d8", "tg4@d8"):
+        check(test in tests, "no %s" % test, tests)
+    for row in rows:
+        has(row, model=str, device=str, threads=int, test=str)
+        if row["test"] in ("load", "ttft"):
+            has(row, ms=NUMBER)
+        elif row["test"] == "rss":
+            has(row, mib=NUMBER)
+        else:
+            has(row, tok_s=NUMBER, tok_s_sd=NUMBER)
+            check(row["tok_s"] > 0, "a speed of nothing", row)
+    table = list(csv.DictReader(io.StringIO(succeeds(run(box, *words, "-o", "csv")).out_text)))
+    equal([row["test"] for row in table], tests, "tests of csv")
+    lines = succeeds(run(box, *words)).out_text.splitlines()
+    equal(len(lines), len(tests) + 2, "lines of md")
+    equal({line.count("|") for line in lines}, {8}, "columns of md")
+
+
+@case("perplexity --json, alone and against a base")
+def perplexity(box):
+    model, text, base = box.tiny(), box.write("text", TEXT), box.file("base")
+    words = ("perplexity", model, "-c", "64", "--chunks", "4", "--json")
+    got = document(box, *words, "-f", text, "--save-base", base)
+    has(got, positions=int, ppl=NUMBER)
+    check(1 < got["ppl"] < 1e6, "an odd perplexity", got)
+    got = document(box, *words[:2], "--json", "--kl-base", base)
+    has(got, positions=int, ppl=NUMBER, kld_mean=NUMBER, kld_p99=NUMBER, top1=NUMBER)
+    check(abs(got["kld_mean"]) < 1e-3 and got["top1"] > 0.99, "a model differs from itself", got)
+    for size in (0, 5, 8, 20, 1000):
+        with open(base, "rb") as whole:
+            cut = box.write("cut", whole.read(size))
+        fails(run(box, *words[:2], "--kl-base", cut), BAD_FILE)
+    fails(run(box, *words, "-f", box.write("short", "x")), BAD_FILE, "too short")
+    os.mkfifo(box.file("fifo"))
+    for place in (box.path, box.file("fifo"), "/nonexistent/x"):
+        fails(run(box, *words, "-f", text, "--save-base", place), BAD_FILE, "cannot write", place)
+    equal(stat.S_ISFIFO(os.stat(box.file("fifo")).st_mode), True, "whether the FIFO is still one")
+
+
+main()
