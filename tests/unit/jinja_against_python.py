@@ -8,6 +8,7 @@ expressions that were once wrong or are easily got wrong, and random expressions
 """
 import copy
 import datetime
+import functools
 import json
 import pathlib
 import random
@@ -71,11 +72,16 @@ warnings.simplefilter("ignore")
 ENV = environment()
 
 
+@functools.lru_cache(maxsize=16)
+def compiled(template):
+    return ENV.from_string(template)
+
+
 def expected(template, variables):
     """The text, or None for a failure of whatever kind."""
     try:
         # A copy: the filter indent adds a line to a list that it is given by mistake.
-        text = ENV.from_string(template).render(**copy.deepcopy(variables))
+        text = compiled(template).render(**copy.deepcopy(variables))
         text.encode()
         return text
     except Exception:  # pylint: disable=broad-except
