@@ -352,7 +352,8 @@ static const struct jinja_list *items_or_none(struct jinja_state *state, struct 
 static struct jinja_arguments rest_of(const struct jinja_arguments *given, size_t n)
 {
 	n = MIN(n, given->n);
-	return (struct jinja_arguments){given->values + n, given->n - n, given->named};
+	return (struct jinja_arguments){n > 0 ? given->values + n : given->values, given->n - n,
+					given->named};
 }
 
 static struct jinja_value filter_map(struct jinja_state *state, const struct jinja_call *call)
