@@ -12,6 +12,12 @@ struct span {
 	uint32_t size; /* bytes */
 };
 
+/* The bytes [begin, end) of a text. */
+struct text_range {
+	uint32_t begin;
+	uint32_t end;
+};
+
 /* The span of a string literal. */
 #define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
 

@@ -21,7 +21,7 @@ struct search {
 	const struct special_tokens *special;
 	const char *text;
 	uint32_t size;
-	bool parse_special;
+	const struct special_places *places;
 	struct rank_queue queue; /* rank and place of a match */
 	uint8_t *taken;		 /* [size], once the first match is found */
 	struct fragments *found;
@@ -107,14 +107,33 @@ void special_tokens_finish(struct special_tokens *special)
 
 /* ---- the search ---- */
 
-static bool is_wanted(const struct search *search, int32_t rank)
+/* Whether one of the ranges, which are in order, shares a byte with [BEGIN, END). */
+static bool touches(const struct special_places *places, uint32_t begin, uint32_t end)
 {
-	uint8_t attributes;
+	size_t low = 0, high = places->n_plain;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (places->plain[middle].end <= begin)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < places->n_plain && places->plain[low].begin < end;
+}
+
+/* Whether the token of RANK is looked for at AT. */
+static bool is_wanted(const struct search *search, int32_t rank, uint32_t at)
+{
+	const struct special_tokens *special = search->special;
 
 	if (rank < 0)
 		return false;
-	attributes = search->special->attributes[search->special->ids[rank]];
-	return search->parse_special || !(attributes & (TOKEN_IS_CONTROL | TOKEN_IS_UNKNOWN));
+	if (!(special->attributes[special->ids[rank]] & (TOKEN_IS_CONTROL | TOKEN_IS_UNKNOWN)))
+		return true;
+	return search->places->anywhere &&
+	       !touches(search->places, at, at + special->texts[rank].size);
 }
 
 /* Queues the longest token at AT of at most LIMIT bytes, if there is one. */
@@ -131,7 +150,7 @@ static int queue_match(struct search *search, uint32_t at, uint32_t limit)
 		if (length->size > limit || !(length->first[first / 32] & 1u << first % 32))
 			continue;
 		rank = text_index_find(&special->index, text, length->size);
-		if (is_wanted(search, rank))
+		if (is_wanted(search, rank, at))
 			return rank_queue_push(&search->queue,
 					       (struct ranked){(uint64_t)rank << 32 | at, 0});
 	}
@@ -244,14 +263,14 @@ static int fill_gaps(const struct fragments *tokens, uint32_t size, struct fragm
 	return r;
 }
 
-int special_tokens_split(const struct special_tokens *special, const char *text,
-			 uint32_t size_bytes, bool parse_special, struct fragments *fragments)
+int special_tokens_split(const struct special_tokens *special, struct span text,
+			 const struct special_places *places, struct fragments *fragments)
 {
 	struct fragments tokens = {0};
 	struct search search = {.special = special,
-				.text = text,
-				.size = size_bytes,
-				.parse_special = parse_special,
+				.text = text.data,
+				.size = text.size,
+				.places = places,
 				.found = &tokens};
 	int r;
 
@@ -261,7 +280,7 @@ int special_tokens_split(const struct special_tokens *special, const char *text,
 	if (tokens.n > 1)
 		qsort(tokens.items, tokens.n, sizeof(*tokens.items), by_begin);
 	if (r == 0)
-		r = fill_gaps(&tokens, size_bytes, fragments);
+		r = fill_gaps(&tokens, text.size, fragments);
 	rank_queue_finish(&search.queue);
 	free(search.taken);
 	free(tokens.items);

@@ -41,11 +41,18 @@ struct special_tokens {
 int special_tokens_init(struct special_tokens *special, const struct token_table *table);
 void special_tokens_finish(struct special_tokens *special);
 
+/* Where control and unknown tokens are looked for. */
+struct special_places {
+	bool anywhere;			/* false: nowhere */
+	const struct text_range *plain; /* [n_plain] but not where they touch these, in order */
+	size_t n_plain;
+};
+
 /*
  * Appends the fragments of TEXT; no empty ones, and without the white space that a token beside it
- * strips. Control and unknown tokens are seen only with PARSE_SPECIAL. 0 or -ENOMEM.
+ * strips. Control and unknown tokens are seen only at PLACES. 0 or -ENOMEM.
  */
-int special_tokens_split(const struct special_tokens *special, const char *text,
-			 uint32_t size_bytes, bool parse_special, struct fragments *fragments);
+int special_tokens_split(const struct special_tokens *special, struct span text,
+			 const struct special_places *places, struct fragments *fragments);
 
 #endif

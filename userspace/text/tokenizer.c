@@ -14,6 +14,7 @@
 #include "spm.h"
 #include "token_table.h"
 #include "tokenizer.h"
+#include "utf8.h"
 
 struct tokenizer {
 	struct token_table table;
@@ -122,8 +123,55 @@ void tokenizer_destroy(struct tokenizer *tokenizer)
 
 /* ---- encoding ---- */
 
+static int encode_text(const struct tokenizer *tokenizer, struct span text, bool add_prefix,
+		       bool without_control, struct token_list *list);
+
+/*
+ * Control tokens among the tokens from FIRST on came of merging: the first character of such a one is
+ * encoded apart from the rest, so that they do not meet.
+ */
+static int break_control(const struct tokenizer *tokenizer, size_t first, struct token_list *list)
+{
+	struct token_list broken = {0};
+	int r = 0;
+
+	for (size_t i = first; i < list->n && r == 0; i++) {
+		struct span text = tokenizer_text(tokenizer, list->ids[i]);
+		uint32_t c, size = text.size ? (uint32_t)utf8_decode(text.data, text.size, &c) : 0;
+
+		if (!tokenizer_is_control(tokenizer, list->ids[i]) || size == text.size) {
+			r = token_list_add(&broken, list->ids[i]);
+			continue;
+		}
+		r = encode_text(tokenizer, (struct span){text.data, size}, false, true, &broken);
+		if (r == 0)
+			r = encode_text(tokenizer,
+					(struct span){text.data + size, text.size - size}, false,
+					true, &broken);
+	}
+	list->n = first;
+	for (size_t i = 0; i < broken.n && r == 0; i++)
+		r = token_list_add(list, broken.ids[i]);
+	token_list_finish(&broken);
+	return r;
+}
+
+static int encode_text(const struct tokenizer *tokenizer, struct span text, bool add_prefix,
+		       bool without_control, struct token_list *list)
+{
+	size_t first = list->n;
+	int r = tokenizer->model->ops->encode(tokenizer->model, text, add_prefix, list);
+
+	for (size_t i = first; without_control && i < list->n && r == 0; i++) {
+		if (tokenizer_is_control(tokenizer, list->ids[i]))
+			return break_control(tokenizer, first, list);
+	}
+	return r;
+}
+
 static int encode_fragments(const struct tokenizer *tokenizer, const char *text,
-			    const struct fragments *fragments, struct token_list *list)
+			    const struct fragments *fragments, bool without_control,
+			    struct token_list *list)
 {
 	bool after_special = true; /* so is the beginning */
 	int r = 0;
@@ -135,9 +183,9 @@ static int encode_fragments(const struct tokenizer *tokenizer, const char *text,
 		if (fragment->token != TOKEN_NONE)
 			r = token_list_add(list, fragment->token);
 		else
-			r = tokenizer->model->ops->encode(
-				tokenizer->model, part,
-				after_special && tokenizer->add_space_prefix, list);
+			r = encode_text(tokenizer, part,
+					after_special && tokenizer->add_space_prefix,
+					without_control, list);
 		after_special = fragment->token != TOKEN_NONE;
 	}
 	return r;
@@ -146,16 +194,16 @@ static int encode_fragments(const struct tokenizer *tokenizer, const char *text,
 static int encode(const struct tokenizer *tokenizer, struct span text,
 		  const struct encode_options *options, struct token_list *list)
 {
+	struct special_places places = {options->parse_special, options->plain, options->n_plain};
 	struct fragments fragments = {0};
 	int r = 0;
 
 	if (options->add_special && tokenizer->add_bos)
 		r = token_list_add(list, tokenizer->roles[TOKEN_BOS]);
 	if (r == 0)
-		r = special_tokens_split(&tokenizer->special, text.data, text.size,
-					 options->parse_special, &fragments);
+		r = special_tokens_split(&tokenizer->special, text, &places, &fragments);
 	if (r == 0)
-		r = encode_fragments(tokenizer, text.data, &fragments, list);
+		r = encode_fragments(tokenizer, text.data, &fragments, options->n_plain > 0, list);
 	if (r == 0 && options->add_special && tokenizer->add_eos)
 		r = token_list_add(list, tokenizer->roles[TOKEN_EOS]);
 	free(fragments.items);

@@ -35,6 +35,12 @@ void tokenizer_destroy(struct tokenizer *tokenizer);
 struct encode_options {
 	bool add_special;   /* BOS before and EOS after, where the model wants them */
 	bool parse_special; /* control tokens written out in the text are meant */
+	/*
+	 * But not those that share a byte with one of these ranges, which are in the text's order.
+	 * Where there are any, merging does not arrive at control tokens either.
+	 */
+	const struct text_range *plain; /* [n_plain] */
+	size_t n_plain;
 };
 
 /*
