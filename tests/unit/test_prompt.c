@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "failing_malloc.h"
 #include "gguf_maker.h"
+#include "conversation.h"
 #include "prompt.h"
 
 #define KEY(name) "tokenizer.ggml." name
@@ -94,7 +95,8 @@ static size_t count(const struct bench *bench, int32_t token)
 
 static void encode(struct bench *bench)
 {
-	if (prompt_maker_encode(bench->prompts, &bench->conversation, &bench->tokens) < 0)
+	if (prompt_maker_encode(bench->prompts, bench->conversation.messages, bench->conversation.n,
+				&bench->tokens) < 0)
 		fail_msg("%s", bench->kept.text);
 }
 
@@ -179,7 +181,8 @@ static void what_is_not_understood_is_refused(void **state)
 	assert_int_equal(bench.kept.n, 1);
 	bench_finish(&bench);
 	assert_int_equal(bench_init(&bench, "{{ raise_exception('no') }}", false, false), 0);
-	assert_int_equal(prompt_maker_encode(bench.prompts, &bench.conversation, &bench.tokens),
+	assert_int_equal(prompt_maker_encode(bench.prompts, bench.conversation.messages,
+					     bench.conversation.n, &bench.tokens),
 			 -EINVAL);
 	assert_int_equal(bench.kept.n, 1);
 	bench_finish(&bench);
@@ -199,7 +202,8 @@ static void any_allocation_may_fail(void **state)
 
 		bench.kept.n = 0;
 		allocations_left = n;
-		r = prompt_maker_encode(bench.prompts, &bench.conversation, &tokens);
+		r = prompt_maker_encode(bench.prompts, bench.conversation.messages,
+					bench.conversation.n, &tokens);
 		done = allocations_left >= 0;
 		allocations_left = -1;
 		assert_int_equal(r, done ? 0 : -ENOMEM);

@@ -13,8 +13,8 @@
 
 static void message_finish(struct message *message)
 {
-	free(message->role);
-	free(message->content);
+	free((void *)message->role);
+	free((void *)message->content);
 }
 
 void conversation_finish(struct conversation *conversation)
@@ -27,14 +27,15 @@ void conversation_finish(struct conversation *conversation)
 
 static int message_init(struct message *message, const char *role, const char *content, size_t size)
 {
-	struct message made = {.role = strdup(role), .content = malloc(size + 1), .size = size};
+	char *copy = malloc(size + 1);
+	struct message made = {.role = strdup(role), .content = copy, .size = size};
 
-	if (!made.role || !made.content) {
+	if (!made.role || !copy) {
 		message_finish(&made);
 		return -ENOMEM;
 	}
-	memcpy(made.content, content, size);
-	made.content[size] = '\0';
+	memcpy(copy, content, size);
+	copy[size] = '\0';
 	*message = made;
 	return 0;
 }

@@ -7,21 +7,16 @@
 #include <stddef.h>
 
 #include "log.h"
+#include "prompt.h"
 
 enum {
 	CONVERSATION_MESSAGES_MAX = 65536,
 	CONVERSATION_FILE_MAX = 64 << 20, /* bytes */
 };
 
-struct message {
-	char *role;    /* "system", "user", "assistant" */
-	char *content; /* [size], with a NUL after it */
-	size_t size;
-};
-
 /* Empty when zeroed. */
 struct conversation {
-	struct message *messages; /* [n] */
+	struct message *messages; /* [n], its own, each text with a NUL after it */
 	size_t n;
 	size_t capacity;
 };

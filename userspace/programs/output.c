@@ -82,22 +82,6 @@ enum exit_code output_json(json_t *root, const struct log *log)
 	return EXIT_CODE_DONE;
 }
 
-json_t *json_text(const char *text, size_t size)
-{
-	_cleanup_free_ char *valid = malloc(3 * size + 1);
-	size_t n = 0, at = 0;
-
-	if (!valid)
-		return NULL;
-	while (at < size) {
-		uint32_t c;
-
-		at += utf8_decode(text + at, size - at, &c);
-		n += utf8_encode(c, valid + n);
-	}
-	return json_stringn(valid, n);
-}
-
 json_t *json_number(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();

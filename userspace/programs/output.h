@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "command.h"
+#include "json_text.h"
 
 /*
  * Makes a reader that goes away and a file that may not grow errors of writing, and sees to it that
@@ -28,16 +29,9 @@ enum exit_code output_finish(enum exit_code code, const struct log *log);
 /* Prints ROOT, which it takes, and a newline. NULL is what jansson gives when out of memory. */
 enum exit_code output_json(json_t *root, const struct log *log);
 
-/* A string of any bytes; what is no UTF-8 becomes U+FFFD. */
-json_t *json_text(const char *text, size_t size);
 /* null for what JSON has no number for. */
 json_t *json_number(double value);
 /* As an integer, or as a real where it is beyond 2^63. */
 json_t *json_count(uint64_t value);
-
-static inline void json_decref_p(json_t **json)
-{
-	json_decref(*json);
-}
 
 #endif

@@ -156,7 +156,7 @@ int run_answer(struct run *run, const struct conversation *conversation, struct 
 	_cleanup_(token_list_finish) struct token_list tokens = {0};
 	int r;
 
-	r = prompt_maker_encode(run->maker, conversation, &tokens);
+	r = prompt_maker_encode(run->maker, conversation->messages, conversation->n, &tokens);
 	if (r < 0)
 		return r;
 	return answer_make(run->session, tokens.ids, tokens.n, &run->answer, answer);

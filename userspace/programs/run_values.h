@@ -5,7 +5,7 @@
 
 #include "answer.h"
 #include "command.h"
-#include "prompt.h"
+#include "conversation.h"
 
 struct run_values {
 	const char *system;

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* From what was said to the tokens that a model continues: its chat template, or the bare text. */
-#ifndef SLM_PROGRAMS_PROMPT_H
-#define SLM_PROGRAMS_PROMPT_H
+#ifndef SLM_ENGINE_PROMPT_H
+#define SLM_ENGINE_PROMPT_H
 
 #include <stdbool.h>
 
-#include "conversation.h"
 #include "token_list.h"
 #include "vocabulary.h"
 
 struct prompt_maker;
+
+struct message {
+	const char *role;    /* "system", "user", "assistant", "tool" */
+	const char *content; /* [size], any bytes */
+	size_t size;
+};
 
 /*
  * With RAW, or where the model has no chat template, messages are put one after another as they
@@ -22,9 +27,9 @@ void prompt_maker_destroy(struct prompt_maker *maker);
 
 bool prompt_maker_has_template(const struct prompt_maker *maker);
 
-/* Replaces TOKENS by those of CONVERSATION, up to where the answer begins. 0; -EINVAL where the
+/* Replaces TOKENS by those of the MESSAGES [N], up to where the answer begins. 0; -EINVAL where the
  * template refuses the messages, -E2BIG for a text that is too long, -ENOMEM; logged. */
-int prompt_maker_encode(struct prompt_maker *maker, const struct conversation *conversation,
+int prompt_maker_encode(const struct prompt_maker *maker, const struct message *messages, size_t n,
 			struct token_list *tokens);
 
 #endif

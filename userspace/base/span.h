@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Text that somebody else owns: not NUL-terminated, any bytes. */
-#ifndef SLM_TEXT_SPAN_H
-#define SLM_TEXT_SPAN_H
+#ifndef SLM_BASE_SPAN_H
+#define SLM_BASE_SPAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 
 #include "chat_template.h"
 #include "cleanup.h"
-#include "output.h"
+#include "json_text.h"
 #include "prompt.h"
 #include "tokenizer.h"
 
@@ -74,12 +74,12 @@ static json_t *message_json(const struct message *message)
 			 "content", json_text(message->content, message->size));
 }
 
-static json_t *messages_json(const struct conversation *conversation)
+static json_t *messages_json(const struct message *messages, size_t n)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < conversation->n; i++) {
-		if (json_array_append_new(array, message_json(&conversation->messages[i])) < 0) {
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(array, message_json(&messages[i])) < 0) {
 			json_decref(array);
 			return NULL;
 		}
@@ -117,16 +117,16 @@ static int encode_rendered(const struct prompt_maker *maker, const struct chat_p
 	return r == -ENOMEM ? log_oom(maker->log, "making the prompt") : r;
 }
 
-static int encode_chat(const struct prompt_maker *maker, const struct conversation *conversation,
+static int encode_chat(const struct prompt_maker *maker, const struct message *messages, size_t n,
 		       struct token_list *tokens)
 {
-	_cleanup_(json_decref_p) json_t *messages = messages_json(conversation);
+	_cleanup_(json_decref_p) json_t *array = messages_json(messages, n);
 	struct chat_request request = {
-		.messages = messages, .add_generation_prompt = true, .now = &maker->now};
+		.messages = array, .add_generation_prompt = true, .now = &maker->now};
 	struct chat_prompt prompt;
 	int r;
 
-	if (!messages)
+	if (!array)
 		return log_oom(maker->log, "making the prompt");
 	r = chat_template_render(maker->template, &request, maker->log, &prompt);
 	if (r < 0)
@@ -139,31 +139,30 @@ static int encode_chat(const struct prompt_maker *maker, const struct conversati
 /* ---- without ---- */
 
 /* The texts one after another; the first begins with BOS where the model wants it. */
-static int encode_bare(const struct prompt_maker *maker, const struct conversation *conversation,
+static int encode_bare(const struct prompt_maker *maker, const struct message *messages, size_t n,
 		       struct token_list *tokens)
 {
 	const struct tokenizer *tokenizer = vocabulary_tokenizer(maker->vocabulary);
 	struct encode_options options = {.add_special = true, .parse_special = true};
 	int r = 0;
 
-	for (size_t i = 0; i < conversation->n && r == 0; i++) {
-		const struct message *message = &conversation->messages[i];
-
-		r = tokenizer_encode(tokenizer, message->content, message->size, &options, tokens);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = tokenizer_encode(tokenizer, messages[i].content, messages[i].size, &options,
+				     tokens);
 		options.add_special = false;
 	}
 	return r;
 }
 
-int prompt_maker_encode(struct prompt_maker *maker, const struct conversation *conversation,
+int prompt_maker_encode(const struct prompt_maker *maker, const struct message *messages, size_t n,
 			struct token_list *tokens)
 {
 	int r;
 
 	tokens->n = 0;
 	if (maker->template)
-		return encode_chat(maker, conversation, tokens);
-	r = encode_bare(maker, conversation, tokens);
+		return encode_chat(maker, messages, n, tokens);
+	r = encode_bare(maker, messages, n, tokens);
 	if (r == -E2BIG)
 		return log_error(maker->log, E2BIG, "the prompt is longer than %d MiB",
 				 TOKENIZER_TEXT_MAX >> 20);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8 as it comes from outside: possibly broken. */
-#ifndef SLM_TEXT_UTF8_H
-#define SLM_TEXT_UTF8_H
+#ifndef SLM_BASE_UTF8_H
+#define SLM_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>
