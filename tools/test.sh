@@ -75,7 +75,7 @@ tests clang -L 'unit|kernel' -j "$jobs"
 build dev dev
 tests dev -L 'unit|kernel|device|system'
 build tsan tsan
-tests tsan -L 'unit|kernel' -R 'test_base|test_engine|kernel_cpu$'
+tests tsan -L 'unit|kernel' -R 'test_base|test_engine|test_library|kernel_cpu$'
 build fuzz fuzz
 tests fuzz -L fuzz
 say "all tests passed"

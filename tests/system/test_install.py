@@ -39,11 +39,13 @@ def works_from(box, prefix):
 def complete(box):
     prefix = install(box)
     for name, folder in (("slm", "bin"), ("slm-pull", "libexec/slm"), ("slm-clc", "libexec/slm"),
-                         ("slm.1", "man/man1"), ("slm", "bash-completion/completions")):
+                         ("slm.1", "man/man1"), ("slm", "bash-completion/completions"),
+                         ("slm.h", "include"), ("slm.pc", "pkgconfig"),
+                         ("slm-config.cmake", "cmake/slm"), ("libslm.so", ""), ("libslm.a", "")):
         check(any(os.path.dirname(path).endswith(folder) for path in find(prefix, name)),
               "%s is not in %s" % (name, folder))
     extra = [name for _, _, names in os.walk(prefix) for name in names
-             if not name.startswith("slm")]
+             if not name.startswith(("slm", "libslm"))]
     equal(extra, [], "files that are not ours")
 
 

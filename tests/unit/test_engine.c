@@ -204,7 +204,7 @@ static void a_canceled_evaluation_can_go_on(void **state)
 	struct engine_params params = {.n_ctx = 256, .n_batch = 16, .n_sessions = 2};
 	struct tiny_engine tiny;
 	struct session *session;
-	volatile int cancel = 1;
+	atomic_int cancel = 1;
 	int32_t text[TEXT];
 	float wanted[VOCAB];
 
@@ -483,7 +483,7 @@ static void answers_end_as_they_should(void **state)
 	struct listener listener = {0};
 	struct tiny_engine tiny;
 	const char *stops[1];
-	volatile int cancel = 1;
+	atomic_int cancel = 1;
 	char whole[4096], stop[3];
 
 	(void)state;

@@ -33,7 +33,8 @@ struct generate_params {
 	 */
 	int (*write)(void *data, const char *text, size_t size_bytes);
 	void *data;
-	const volatile int *cancel; /* NULL, or not 0 once the answer is to end */
+	/* NULL, or not 0 once the answer is to end; any thread or signal handler may set it. */
+	const atomic_int *cancel;
 };
 
 struct generate_result {

@@ -175,12 +175,12 @@ int session_append(struct session *session, int32_t token)
 	return 0;
 }
 
-int session_evaluate(struct session *session, const volatile int *cancel)
+int session_evaluate(struct session *session, const atomic_int *cancel)
 {
 	int64_t left = 1;
 
 	while (left > 0) {
-		if (cancel && *cancel)
+		if (cancel && atomic_load(cancel))
 			return -ECANCELED;
 		left = engine_step(session->engine, &session, 1);
 	}

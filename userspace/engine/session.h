@@ -7,6 +7,8 @@
 #ifndef SLM_ENGINE_SESSION_H
 #define SLM_ENGINE_SESSION_H
 
+#include <stdatomic.h>
+
 #include "engine.h"
 
 /* 0; -EBUSY when the engine has all the sessions it was made for; -ENOMEM. */
@@ -24,7 +26,7 @@ int session_sync(struct session *session, const int32_t *tokens, size_t n, size_
 int session_append(struct session *session, int32_t token);
 
 /* Steps until nothing is left to evaluate. *CANCEL (may be NULL) ends it with -ECANCELED. */
-int session_evaluate(struct session *session, const volatile int *cancel);
+int session_evaluate(struct session *session, const atomic_int *cancel);
 
 /* Logits after the last token, [n_vocab], valid until the next call that changes the session; NULL
  * while tokens are left to evaluate. */

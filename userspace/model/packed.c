@@ -86,12 +86,14 @@ struct pack_job {
 	atomic_int error;
 };
 
-static void report_progress(struct pack_job *job, unsigned index, uint64_t bytes)
+static int report_progress(struct pack_job *job, unsigned index, uint64_t bytes)
 {
 	uint64_t done = atomic_fetch_add(&job->done, bytes) + bytes;
 
-	if (index == 0 && job->progress)
-		job->progress->report(job->progress->data, "packing", done, job->total);
+	if (index != 0 || !job->progress)
+		return 0;
+	return job->progress->report(job->progress->data, "packing", done, job->total) ? -ECANCELED
+										       : 0;
 }
 
 static int store(struct pack_job *job, uint64_t offset, const uint8_t *data, uint64_t size_bytes)
@@ -154,7 +156,8 @@ static int pack_matrix(struct pack_job *job, const struct matrix *matrix, unsign
 	}
 	while (r == 0 && thread_pool_next(job->pool, index, n_tiles, chunk, &first, &last)) {
 		r = pack_chunk(job, matrix, first, last, buffer);
-		report_progress(job, index, (last - first) * tile_bytes);
+		if (r == 0)
+			r = report_progress(job, index, (last - first) * tile_bytes);
 	}
 	return r;
 }
@@ -389,6 +392,8 @@ static int pack_into_file(struct packed *packed, const struct packed_params *par
 	if (r == 0)
 		return 0;
 	r = make_file(&job, &file, params->log);
+	if (r == -ECANCELED)
+		return r;
 	if (r < 0) {
 		log_warning(params->log,
 			    "cannot keep packed weights in %s (%s); they are packed into memory at "
@@ -432,7 +437,7 @@ int packed_create(const struct packed_params *params, struct packed **ret_packed
 		return log_oom(params->log, "packing the weights");
 	if (params->cache_dir)
 		r = pack_into_file(packed, params);
-	if (r < 0)
+	if (r < 0 && r != -ECANCELED)
 		r = pack_into_memory(packed, params);
 	if (r < 0)
 		return r;

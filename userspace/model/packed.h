@@ -15,9 +15,9 @@
 #include "model.h"
 #include "thread_pool.h"
 
-/* Called from the thread that packs; DONE goes up to TOTAL. */
+/* Called from the thread that packs; DONE goes up to TOTAL. Not 0 ends the work. */
 struct progress {
-	void (*report)(void *data, const char *doing, uint64_t done, uint64_t total);
+	int (*report)(void *data, const char *doing, uint64_t done, uint64_t total);
 	void *data;
 };
 
@@ -31,7 +31,7 @@ struct packed_params {
 
 struct packed;
 
-/* 0, -ENOMEM, or -EIO when the cache file cannot be read back. */
+/* 0, -ENOMEM, -ECANCELED (not logged), or -EIO when the cache file cannot be read back. */
 int packed_create(const struct packed_params *params, struct packed **ret_packed);
 void packed_destroy(struct packed *packed);
 

@@ -99,9 +99,10 @@ const struct option_table engine_place_options = {
 	.size_bytes = sizeof(defaults),
 };
 
-static void report(void *data, const char *doing, uint64_t done, uint64_t total)
+static int report(void *data, const char *doing, uint64_t done, uint64_t total)
 {
 	progress_bar_show(data, doing, done, total);
+	return 0;
 }
 
 static int check_values(const struct engine_values *values, const struct log *log)

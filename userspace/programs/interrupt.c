@@ -7,7 +7,7 @@
 #include "exit_code.h"
 #include "interrupt.h"
 
-static volatile int flag;
+static atomic_int flag; /* lock-free, so that a handler may set it */
 static volatile sig_atomic_t catching;
 
 static void note_interrupt(int signal)
@@ -34,7 +34,7 @@ void interrupt_catch(void)
 	catching = 1;
 }
 
-const volatile int *interrupt_flag(void)
+const atomic_int *interrupt_flag(void)
 {
 	return &flag;
 }

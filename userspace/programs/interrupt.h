@@ -6,6 +6,7 @@
 #ifndef SLM_PROGRAMS_INTERRUPT_H
 #define SLM_PROGRAMS_INTERRUPT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 void interrupt_init(void);
@@ -13,7 +14,7 @@ void interrupt_init(void);
 /* From now on a SIGINT is noted, and interrupts a read (EINTR). */
 void interrupt_catch(void);
 /* Not 0 once it came; for generate()'s cancel. */
-const volatile int *interrupt_flag(void);
+const atomic_int *interrupt_flag(void);
 /* Whether it came; it is dealt with then. */
 bool interrupt_take(void);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns the child that compiles. Refuses to wait for ever, and to blame a driver for our being stopped. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,22 +41,34 @@ static char *compiler_in(const char *folder)
 	return NULL;
 }
 
-static char *compiler_near_program(void)
+/* Beside FILE, or where an installation puts it as seen from FILE. */
+static char *compiler_near(const char *file, const char *libexec_from_there)
 {
-	_cleanup_free_ char *self = realpath("/proc/self/exe", NULL), *installed = NULL;
+	_cleanup_free_ char *folder = realpath(file, NULL), *installed = NULL;
 	char *path;
 
-	if (!self)
+	if (!folder)
 		return NULL;
-	*strrchr(self, '/') = '\0';
-	path = compiler_in(self);
+	*strrchr(folder, '/') = '\0';
+	path = compiler_in(folder);
 	if (path)
 		return path;
-	installed = path_format("%s/" SLM_LIBEXEC_FROM_BIN, self);
+	installed = path_format("%s/%s", folder, libexec_from_there);
 	return installed ? compiler_in(installed) : NULL;
 }
 
-/* slm-clc: named by the environment, near the running program, or where it was installed. */
+/* The file that holds this code: libslm, where that is not part of a program of ours. */
+static char *compiler_near_library(void)
+{
+	static const char here;
+	Dl_info info;
+
+	if (dladdr(&here, &info) == 0 || !info.dli_fname || *info.dli_fname != '/')
+		return NULL;
+	return compiler_near(info.dli_fname, SLM_LIBEXEC_FROM_LIB);
+}
+
+/* slm-clc: named by the environment, near the running code, or where it was installed. */
 static char *find_compiler(void)
 {
 	const char *named = getenv("SLM_CLC");
@@ -63,7 +76,9 @@ static char *find_compiler(void)
 
 	if (named && *named)
 		return access(named, X_OK) == 0 ? strdup(named) : NULL;
-	path = compiler_near_program();
+	path = compiler_near("/proc/self/exe", SLM_LIBEXEC_FROM_BIN);
+	if (!path)
+		path = compiler_near_library();
 	return path ? path : compiler_in(SLM_LIBEXEC_DIR);
 }
 
