@@ -90,6 +90,7 @@ struct op *case_op(struct kernel_case *c, enum op_kind kind, int32_t in)
 		.in = {in, NO_VALUE, NO_VALUE},
 		.add = NO_VALUE,
 		.out = {NO_VALUE, NO_VALUE, NO_VALUE},
+		.scale = 1,
 		.eps = 1e-5f,
 	};
 	return op;
@@ -112,7 +113,14 @@ const struct matrix *case_matrix(struct kernel_case *c, enum tensor_type type, u
 		.size_bytes = n_rows * row_bytes,
 		.data = data,
 	};
-	c->matrices[id] = (struct matrix){&c->tensors[id], type, n_rows, n_cols, id};
+	c->matrices[id] = (struct matrix){
+		.tensor = &c->tensors[id],
+		.type = type,
+		.n_rows = n_rows,
+		.n_cols = n_cols,
+		.id = id,
+		.n_experts = 1,
+	};
 	return &c->matrices[id];
 }
 
@@ -254,9 +262,10 @@ static void fill_rope(struct case_step *s, struct kernel_case *c)
 		uint32_t pairs = c->model.ropes[i].n_dims / 2;
 		double frequencies[512];
 
-		rope_frequencies(&c->model.ropes[i], frequencies);
-		s->rope[i] = must(malloc((size_t)s->step.n_tokens * pairs * 2 * sizeof(float)));
-		rope_table(frequencies, pairs, s->positions, s->step.n_tokens, s->rope[i]);
+		rope_frequencies(&c->model.ropes[i], 1, frequencies);
+		s->rope[i] = must(malloc((size_t)s->step.n_tokens * pairs * 2 * sizeof(float) + 1));
+		rope_table(&c->model.ropes[i], frequencies, s->positions, s->step.n_tokens,
+			   s->rope[i]);
 		s->step.rope[i] = s->rope[i];
 	}
 }

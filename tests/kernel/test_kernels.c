@@ -188,6 +188,8 @@ static void try_matmul(struct harness *h, enum op_kind kind, enum tensor_type ty
 		op->add = random_in(&c.random, 0, 1)
 				  ? op->out[0] /* in place, as the memory plan likes it */
 				  : case_value(&c, ROWS_TOKENS, op->weight[0]->n_rows);
+	if (random_in(&c.random, 0, 1))
+		op->scale = 0.22f;
 	(void)snprintf(what, sizeof(what), "%s %s %ux%u tokens %u weights %u%s%s seed %" PRIu64,
 		       op_kind_name(kind), tensor_type_info(type)->name, op->weight[0]->n_rows,
 		       n_cols, n_tokens, op->n_weights, normed ? " normed" : "",
@@ -356,9 +358,10 @@ static void build_attention(struct kernel_case *c, int32_t inputs[3], int32_t *r
 	c->model.n_ropes = 1;
 	c->model.ropes[0] = (struct rope){
 		.style = random_in(&c->random, 0, 1) ? ROPE_PAIRS : ROPE_HALVES,
-		.n_dims = random_in(&c->random, 0, 2) ? rope->head_dim : rope->head_dim / 4 * 2,
+		.n_dims = rope->head_dim / 4 * random_in(&c->random, 0, 2) * 2,
 		.base = 10000,
 		.scale = 1,
+		.magnitude = 1 + (float)random_in(&c->random, 0, 1) / 8,
 	};
 	c->layer.n_head = rope->n_head;
 	c->kv_type = random_in(&c->random, 0, 1) ? KV_F16 : KV_Q8_0;

@@ -42,6 +42,7 @@ static struct tiny_model gemma(uint32_t n_layers)
 	struct tiny_model tiny = tiny_model_default;
 
 	tiny.arch = "gemma3";
+	tiny.window = 96;
 	tiny.n_layers = n_layers;
 	return tiny;
 }

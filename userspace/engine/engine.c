@@ -261,8 +261,8 @@ static int make_weight(struct engine *engine, struct engine_device *device,
 		       const struct matrix *matrix)
 {
 	struct buffer_params params = {
-		.size_bytes = matrix->tensor->size_bytes,
-		.initial = matrix->tensor->data,
+		.size_bytes = matrix_bytes(matrix),
+		.initial = matrix_data(matrix),
 		.read_only = true,
 	};
 

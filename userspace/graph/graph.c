@@ -84,7 +84,7 @@ static uint64_t op_weight_bytes(const struct op *op, uint64_t rows)
 	if (op->kind == OP_EMBED)
 		return rows * tensor_row_bytes(op->weight[0]->type, op->weight[0]->n_cols);
 	for (uint32_t i = 0; i < op->n_weights; i++)
-		bytes += op->weight[i]->tensor->size_bytes;
+		bytes += matrix_bytes(op->weight[i]);
 	return bytes;
 }
 

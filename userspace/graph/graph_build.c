@@ -52,6 +52,7 @@ static struct op new_op(enum op_kind kind, int32_t layer, int32_t in)
 		.layer = layer,
 		.in = {in, NO_VALUE, NO_VALUE},
 		.add = NO_VALUE,
+		.scale = 1,
 		.out = {NO_VALUE, NO_VALUE, NO_VALUE},
 	};
 }
@@ -99,13 +100,15 @@ static void set_matmul(struct builder *b, struct op *op, uint32_t i, const struc
 	op->n_weights = i + 1;
 }
 
-/* W in (+ bias) (+ add) */
+/* W in (+ bias), of which the residual stream ADD gets its share */
 static int32_t matmul(struct builder *b, int32_t layer, int32_t in, const struct matrix *weight,
 		      struct vector bias, int32_t add, const char *name)
 {
 	struct op op = new_op(OP_MATMUL, layer, in);
 
 	op.add = add;
+	if (add != NO_VALUE)
+		op.scale = b->graph->model->residual_scale;
 	set_matmul(b, &op, 0, weight, bias, name);
 	add_op(b, &op);
 	return op.out[0];
@@ -234,6 +237,7 @@ static int32_t head_block(struct builder *b, int32_t x)
 
 	op.norm = model->output_norm;
 	op.eps = model->norm_eps;
+	op.scale = model->logit_scale;
 	set_matmul(b, &op, 0, model->output, (struct vector){0}, "logits");
 	add_op(b, &op);
 	return op.out[0];

@@ -119,7 +119,7 @@ static void pack_tiles(struct pack_job *job, const struct matrix *matrix, size_t
 	for (size_t tile = first; tile < last; tile++) {
 		uint32_t row = (uint32_t)tile * PACKED_ROWS;
 
-		packed_tile_write(matrix->type, matrix->tensor->data + row * row_bytes, row_bytes,
+		packed_tile_write(matrix->type, matrix_data(matrix) + row * row_bytes, row_bytes,
 				  MIN(matrix->n_rows - row, PACKED_ROWS), matrix->n_cols,
 				  out + (tile - first) * tile_bytes);
 	}

@@ -222,6 +222,7 @@ static void matmul_tile(const struct cpu_run *run, const struct op *op,
 
 	multiply(run, op, tile->weight, tile->row, a, sums);
 	out.bias = bias->n > 0 ? bias->data + tile->row : NULL;
+	out.scale = op->scale;
 	out.n = tile->n_rows;
 	out.n_rows = n_rows;
 	run->kernels->store(sums, &out);

@@ -15,7 +15,7 @@
 #include "segment.h"
 
 enum {
-	ARGS_MAX = 24,
+	ARGS_MAX = 26,
 	NONE = UINT32_MAX,
 	TILE_QUERIES_MAX = 12,
 };
@@ -303,6 +303,7 @@ static int lower_matmul_type(struct lowering *low, const struct op *op, enum ten
 	arg_uints(&args, bias, OP_WEIGHTS_MAX);
 	arg_uint(&args, value_at(low, op->add));
 	arg_uint(&args, op->weight[0]->n_cols);
+	arg_float(&args, op->scale);
 	arg_uint(&args, launch.of_outputs);
 	return add_launch(low, one, many, &args, &launch);
 }

@@ -127,6 +127,7 @@ static void store_plain(const struct product *p, uint32_t t, uint32_t m, double 
 
 	if (op->bias[p->index].n > 0)
 		sum += (double)op->bias[p->index].data[m];
+	sum *= (double)op->scale;
 	if (op->add != NO_VALUE)
 		sum += (double)reference_row(p->run, op->add, t)[m];
 	reference_row(p->run, op->out[p->index], t)[m] = (float)sum;
