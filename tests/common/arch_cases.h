@@ -9,8 +9,9 @@
 
 struct arch_case {
 	const char *name;
-	struct tiny_model model; /* F32; all widths multiples of 32, or none */
-	bool is_ours_alone;	 /* llama.cpp computes something else */
+	struct tiny_model model;      /* F32; all widths multiples of 32, or none */
+	bool is_ours_alone;	      /* llama.cpp computes something else */
+	bool is_quantised_everywhere; /* in device tests: stands for those that are like it */
 };
 
 extern const struct arch_case arch_cases[];

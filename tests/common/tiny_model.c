@@ -398,6 +398,10 @@ static void add_norms(struct making *m, int i)
 		add_norm(m, i, "post_attention_norm", tiny->n_embd);
 		add_norm(m, i, "post_ffw_norm", tiny->n_embd);
 	}
+	if (is_arch(m, "olmoe")) {
+		add_norm(m, i, "attn_q_norm", tiny->n_head * tiny->head_dim);
+		add_norm(m, i, "attn_k_norm", tiny->n_head_kv * tiny->head_dim);
+	}
 	if (is_arch(m, "gemma3") || strncmp(tiny->arch, "qwen3", 5) == 0) {
 		add_norm(m, i, "attn_q_norm", tiny->head_dim);
 		add_norm(m, i, "attn_k_norm", tiny->head_dim);

@@ -534,13 +534,141 @@ static void refuses_a_fused_matrix_of_other_size(void **state)
 	refused_model(&l, EBADMSG, "tensor blk.0.attn_qkv.weight is 256 x 100");
 }
 
-static void refuses_experts(void **state)
+static void reads_experts(void **state)
+{
+	const struct model_layer *layer;
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "qwen3moe");
+	assert_int_equal(l.model->n_experts, 16);
+	assert_int_equal(l.model->n_experts_used, 3);
+	assert_true(l.model->experts_sum_to_one);
+	layer = &l.model->layers[1];
+	assert_int_equal(layer->router->n_rows, 16);
+	assert_int_equal(layer->gate->n_experts, 16);
+	assert_int_equal(layer->gate->n_rows, 64);
+	assert_int_equal(layer->down->n_cols, 64);
+	assert_int_equal(matrix_bytes(layer->down), 16 * 64 * 96 * 4);
+	unload(&l);
+}
+
+static void the_weights_of_olmoe_do_not_sum_to_one(void **state)
 {
 	struct loaded l;
 
 	(void)state;
+	load_case(&l, "olmoe");
+	assert_false(l.model->experts_sum_to_one);
+	assert_int_equal(l.model->layers[0].q_norm.n, 128);
+	unload(&l);
+}
+
+/* Each expert begins with a tile of its own. */
+static void packing_keeps_experts_apart(void **state)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	const struct matrix *gate;
+	struct packed_params params = {0};
+	struct packed *packed;
+	struct loaded l;
+
+	(void)state;
+	tiny.n_ff = 20; /* a tile and a quarter */
+	tiny_model_make(&tiny, &l.maker);
+	assert_int_equal(load(&l), 0);
+	assert_int_equal(thread_pool_create(2, NULL, &params.pool), 0);
+	params.model = l.model;
+	assert_int_equal(packed_create(&params, &packed), 0);
+	gate = l.model->layers[1].gate;
+	assert_int_equal(packed_bytes_of(gate), 4 * packed_matrix_bytes(gate->type, 20, 96));
+	for (uint32_t r = 0; r < 4 * 20; r++) {
+		uint32_t tile = r / 20 * 2 + r % 20 / PACKED_ROWS;
+		float got[96];
+
+		packed_tile_row_to_float(gate->type,
+					 packed_matrix(packed, gate->id) +
+						 tile * packed_tile_bytes(gate->type, 96),
+					 r % 20 % PACKED_ROWS, 96, got);
+		assert_memory_equal(got, matrix_data(gate) + r * sizeof(got), sizeof(got));
+	}
+	packed_destroy(packed);
+	thread_pool_destroy(params.pool);
+	unload(&l);
+}
+
+static void refuse_counts(uint32_t n_experts, uint32_t n_used, const char *words)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	struct loaded l;
+
+	tiny.n_experts = n_experts;
+	tiny.n_experts_used = n_used;
+	tiny_model_make(&tiny, &l.maker);
+	refused_model(&l, EBADMSG, words);
+}
+
+static void refuses_to_use_no_expert(void **state)
+{
+	(void)state;
+	refuse_counts(4, 0, "llama.expert_used_count is 0");
+}
+
+static void refuses_to_use_more_experts_than_there_are(void **state)
+{
+	(void)state;
+	refuse_counts(4, 5, "llama.expert_used_count is 5");
+}
+
+static void refuses_too_many_experts(void **state)
+{
+	(void)state;
+	refuse_counts(MODEL_EXPERTS_MAX + 1, 2, "llama.expert_count is 1025");
+}
+
+static void refuses_another_number_of_experts_than_said(void **state)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	static const uint64_t dims[] = {96, 5};
+	struct loaded l;
+
+	(void)state;
+	tiny.n_experts = 0; /* dense, with a router on top */
+	tiny_model_make(&tiny, &l.maker);
+	gguf_maker_u32(&l.maker, "llama.expert_count", 4);
+	gguf_maker_u32(&l.maker, "llama.expert_used_count", 2);
+	gguf_maker_tensor(&l.maker, "blk.0.ffn_gate_inp.weight", TENSOR_F32, 2, dims, NULL, 1920);
+	refused_model(&l, EBADMSG, "tensor blk.0.ffn_gate_inp.weight is 96 x 5");
+}
+
+static void refuses_a_router_without_experts(void **state)
+{
+	static const uint64_t dims[] = {256, 4};
+	struct loaded l;
+
+	(void)state;
 	tiny_model_make(&tiny_model_default, &l.maker);
-	gguf_maker_u32(&l.maker, "llama.expert_count", 8);
+	gguf_maker_tensor(&l.maker, "blk.0.ffn_gate_inp.weight", TENSOR_F32, 2, dims, NULL, 4096);
+	refused_model(&l, EBADMSG, "llama.expert_count is 0");
+}
+
+static void refuses_shared_experts(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "qwen3moe");
+	gguf_maker_u32(&l.maker, "qwen3moe.expert_shared_count", 1);
+	refused_model(&l, ENOTSUP, "qwen3moe.expert_shared_count to 1");
+}
+
+static void refuses_experts_where_it_does_not_know_their_weights(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "qwen2");
+	gguf_maker_u32(&l.maker, "qwen2.expert_count", 8);
 	refused_model(&l, ENOTSUP, "mixture of 8 experts");
 }
 
@@ -772,7 +900,16 @@ int main(void)
 		cmocka_unit_test(refuses_a_scale_of_nothing),
 		cmocka_unit_test(refuses_a_window_beyond_every_context),
 		cmocka_unit_test(refuses_a_fused_matrix_of_other_size),
-		cmocka_unit_test(refuses_experts),
+		cmocka_unit_test(reads_experts),
+		cmocka_unit_test(the_weights_of_olmoe_do_not_sum_to_one),
+		cmocka_unit_test(packing_keeps_experts_apart),
+		cmocka_unit_test(refuses_to_use_no_expert),
+		cmocka_unit_test(refuses_to_use_more_experts_than_there_are),
+		cmocka_unit_test(refuses_too_many_experts),
+		cmocka_unit_test(refuses_another_number_of_experts_than_said),
+		cmocka_unit_test(refuses_a_router_without_experts),
+		cmocka_unit_test(refuses_shared_experts),
+		cmocka_unit_test(refuses_experts_where_it_does_not_know_their_weights),
 		cmocka_unit_test(refuses_types_it_cannot_compute),
 		cmocka_unit_test(packs_once_and_maps_after),
 		cmocka_unit_test(a_changed_model_is_packed_anew),

@@ -270,8 +270,7 @@ static int make_weight(struct engine *engine, struct engine_device *device,
 		return 0;
 	if (device_weight_form(device->device) == WEIGHTS_PACKED) {
 		params.initial = packed_matrix(engine->packed, matrix->id);
-		params.size_bytes =
-			packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols);
+		params.size_bytes = packed_bytes_of(matrix);
 	}
 	return buffer_create(device->device, &params, &device->weights[matrix->id]);
 }

@@ -64,6 +64,26 @@ static int read_granite(struct reader *reader)
 	return 0;
 }
 
+/* ---- olmoe ---- */
+
+/* Norms over all heads at once. */
+static int read_olmoe(struct reader *reader)
+{
+	const struct model *model = reader->model;
+	int r = 0;
+
+	for (uint32_t i = 0; i < model->n_layers && r == 0; i++) {
+		struct model_layer *layer = &model->layers[i];
+
+		r = reader_vector(reader, false, layer->q->n_rows, &layer->q_norm,
+				  "blk.%u.attn_q_norm.weight", i);
+		if (r == 0)
+			r = reader_vector(reader, false, layer->k->n_rows, &layer->k_norm,
+					  "blk.%u.attn_k_norm.weight", i);
+	}
+	return r;
+}
+
 /* ---- gemma3 ---- */
 
 static int read_post_norms(struct reader *reader)
@@ -126,14 +146,26 @@ static int read_gemma3(struct reader *reader)
 }
 
 static const struct arch archs[] = {
-	{"llama", ROPE_PAIRS, ACTIVATION_SILU, false, NULL},
-	{"mistral3", ROPE_PAIRS, ACTIVATION_SILU, false, NULL},
-	{"smollm3", ROPE_PAIRS, ACTIVATION_SILU, false, read_smollm3},
-	{"granite", ROPE_PAIRS, ACTIVATION_SILU, false, read_granite},
-	{"qwen2", ROPE_HALVES, ACTIVATION_SILU, false, NULL},
-	{"qwen3", ROPE_HALVES, ACTIVATION_SILU, false, read_head_norms},
-	{"phi3", ROPE_HALVES, ACTIVATION_SILU, true, NULL},
-	{"gemma3", ROPE_HALVES, ACTIVATION_GELU_TANH, false, read_gemma3},
+	{.name = "llama", .rope_style = ROPE_PAIRS, .experts = EXPERTS_OF_USED},
+	{.name = "mistral3", .rope_style = ROPE_PAIRS},
+	{.name = "smollm3", .rope_style = ROPE_PAIRS, .read = read_smollm3},
+	{.name = "granite", .rope_style = ROPE_PAIRS, .read = read_granite},
+	{.name = "granitemoe",
+	 .rope_style = ROPE_PAIRS,
+	 .experts = EXPERTS_OF_USED,
+	 .read = read_granite},
+	{.name = "qwen2", .rope_style = ROPE_HALVES},
+	{.name = "qwen3", .rope_style = ROPE_HALVES, .read = read_head_norms},
+	{.name = "qwen3moe",
+	 .rope_style = ROPE_HALVES,
+	 .experts = EXPERTS_OF_USED,
+	 .read = read_head_norms},
+	{.name = "olmoe", .rope_style = ROPE_HALVES, .experts = EXPERTS_OF_ALL, .read = read_olmoe},
+	{.name = "phi3", .rope_style = ROPE_HALVES, .has_gate_in_up = true},
+	{.name = "gemma3",
+	 .rope_style = ROPE_HALVES,
+	 .activation = ACTIVATION_GELU_TANH,
+	 .read = read_gemma3},
 };
 
 const struct arch *arch_find(struct gguf_string name)

@@ -53,6 +53,8 @@ static int refuse_unknown_keys(const struct reader *reader)
 		{"attention.temperature_scale", 0},   {"attention.max_alibi_bias", 0},
 		{"attention.clamp_kqv", 0},	      {"rope.scaling.yarn_ext_factor", 1},
 		{"rope.scaling.yarn_attn_factor", 1}, {"rope.scaling.yarn_log_multiplier", 0},
+		{"expert_shared_count", 0},	      {"expert_group_count", 0},
+		{"expert_weights_scale", 1},	      {"expert_gating_func", 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -98,10 +100,34 @@ static int read_scales(struct reader *reader)
 	return r;
 }
 
+static int read_expert_counts(struct reader *reader)
+{
+	struct model *model = reader->model;
+	int r;
+
+	r = reader_u32(reader, "expert_count", 0, &model->n_experts);
+	if (r == 0)
+		r = reader_u32(reader, "expert_used_count", 0, &model->n_experts_used);
+	if (r < 0 || model->n_experts == 0)
+		return r;
+	if (reader->arch->experts == EXPERTS_NONE)
+		return log_error(reader->log, ENOTSUP,
+				 "%s is a mixture of %" PRIu32
+				 " experts, which this version cannot compute in architecture %s",
+				 gguf_name(reader->gguf), model->n_experts, reader->arch->name);
+	if (model->n_experts > MODEL_EXPERTS_MAX)
+		return reader_out_of_range(reader, "expert_count", model->n_experts);
+	if (model->n_experts_used == 0 || model->n_experts_used > model->n_experts)
+		return reader_out_of_range(reader, "expert_used_count", model->n_experts_used);
+	if ((uint64_t)model->n_experts_used * model->n_embd > MODEL_DIMENSION_MAX)
+		return reader_out_of_range(reader, "expert_used_count", model->n_experts_used);
+	model->experts_sum_to_one = reader->arch->experts == EXPERTS_OF_USED;
+	return 0;
+}
+
 static int read_sizes(struct reader *reader)
 {
 	struct model *model = reader->model;
-	uint32_t n_experts;
 	bool causal;
 	int r;
 
@@ -111,15 +137,9 @@ static int read_sizes(struct reader *reader)
 	if (r == 0)
 		r = reader_size(reader, "context_length", MODEL_CONTEXT_MAX, &model->n_ctx_train);
 	if (r == 0)
-		r = reader_u32(reader, "expert_count", 0, &n_experts);
-	if (r < 0)
-		return r;
-	if (n_experts > 0)
-		return log_error(reader->log, ENOTSUP,
-				 "%s is a mixture of %" PRIu32
-				 " experts, which this version cannot compute",
-				 gguf_name(reader->gguf), n_experts);
-	r = read_head_dim(reader);
+		r = read_expert_counts(reader);
+	if (r == 0)
+		r = read_head_dim(reader);
 	if (r == 0)
 		r = read_scales(reader);
 	if (r == 0)
@@ -131,6 +151,26 @@ static int read_sizes(struct reader *reader)
 	return log_error(reader->log, ENOTSUP,
 			 "%s lets tokens see later ones: it makes embeddings, not text",
 			 gguf_name(reader->gguf));
+}
+
+static bool has_experts(const struct reader *reader, uint32_t layer)
+{
+	return reader_has(reader, "blk.%u.ffn_gate_inp.weight", layer);
+}
+
+/* Where experts are of another size than dense blocks, that has a key of its own. */
+static int read_ff_length(const struct reader *reader, uint32_t layer, uint32_t *ret)
+{
+	uint32_t length = 0;
+	int r = 0;
+
+	if (has_experts(reader, layer))
+		r = reader_u32(reader, "expert_feed_forward_length", 0, &length);
+	if (r < 0)
+		return r;
+	return reader_layer_size(reader,
+				 length > 0 ? "expert_feed_forward_length" : "feed_forward_length",
+				 layer, 0, ret);
 }
 
 static int read_layer_sizes(struct reader *reader, uint32_t i)
@@ -145,7 +185,7 @@ static int read_layer_sizes(struct reader *reader, uint32_t i)
 			      &layer->n_head_kv);
 	if (r < 0)
 		return r;
-	r = reader_layer_size(reader, "feed_forward_length", i, 0, &layer->n_ff);
+	r = read_ff_length(reader, i, &layer->n_ff);
 	if (r == 0)
 		r = reader_u32(reader, "attention.sliding_window", 0, &layer->window);
 	if (r < 0)
@@ -220,6 +260,26 @@ static int read_attention(struct reader *reader, uint32_t i)
 	return r;
 }
 
+static int read_experts(struct reader *reader, uint32_t i)
+{
+	const struct model *model = reader->model;
+	struct model_layer *layer = &model->layers[i];
+	uint32_t n = model->n_embd, n_ff = layer->n_ff;
+	int r;
+
+	if (model->n_experts == 0 || (uint64_t)model->n_experts_used * n_ff > MODEL_DIMENSION_MAX)
+		return reader_out_of_range(reader, "expert_count", model->n_experts);
+	r = reader_matrix(reader, false, n, model->n_experts, &layer->router,
+			  "blk.%u.ffn_gate_inp.weight", i);
+	if (r == 0)
+		r = reader_experts(reader, n, n_ff, &layer->gate, "blk.%u.ffn_gate_exps.weight", i);
+	if (r == 0)
+		r = reader_experts(reader, n, n_ff, &layer->up, "blk.%u.ffn_up_exps.weight", i);
+	if (r == 0)
+		r = reader_experts(reader, n_ff, n, &layer->down, "blk.%u.ffn_down_exps.weight", i);
+	return r;
+}
+
 /* Without a gate of its own, the upper half of ffn_up is the gate (Phi 3). */
 static int read_ffn(struct reader *reader, uint32_t i)
 {
@@ -232,6 +292,8 @@ static int read_ffn(struct reader *reader, uint32_t i)
 	r = reader_vector(reader, false, n, &layer->ffn_norm, "blk.%u.ffn_norm.weight", i);
 	if (r < 0)
 		return r;
+	if (has_experts(reader, i))
+		return read_experts(reader, i);
 	if (reader->arch->has_gate_in_up) {
 		r = reader_parts(reader, n, parts, ARRAY_SIZE(parts), "blk.%u.ffn_up.weight", i);
 	} else {

@@ -19,6 +19,7 @@ enum {
 	MODEL_ROPES_MAX = 2,
 	MODEL_DIMENSION_MAX = 1 << 20, /* of any hyper-parameter that sizes a buffer */
 	MODEL_CONTEXT_MAX = 1 << 24,
+	MODEL_EXPERTS_MAX = 1024,
 };
 
 /*
@@ -78,11 +79,12 @@ struct model_layer {
 	uint32_t window; /* positions a token sees, itself included; 0: all */
 	uint32_t rope;	 /* index into model->ropes */
 	struct vector attn_norm, ffn_norm;
-	struct vector q_norm, k_norm; /* [head_dim] */
+	struct vector q_norm, k_norm; /* [head_dim]: of each head; or over all heads at once */
 	struct vector post_attn_norm, post_ffn_norm;
 	struct vector q_bias, k_bias, v_bias, o_bias;
 	const struct matrix *q, *k, *v, *o;
-	const struct matrix *gate, *up, *down;
+	const struct matrix *router;	       /* n_experts rows, or NULL: one dense block */
+	const struct matrix *gate, *up, *down; /* of n_experts each where there is a router */
 };
 
 struct model {
@@ -99,6 +101,9 @@ struct model {
 	float residual_scale; /* of what a block adds to the residual stream */
 	float logit_scale;
 	enum activation activation;
+	uint32_t n_experts; /* of a layer that has any; 0: none has */
+	uint32_t n_experts_used;
+	bool experts_sum_to_one; /* the weights of those used, or of all */
 	struct rope ropes[MODEL_ROPES_MAX];
 	uint32_t n_ropes;
 	struct vector output_norm;

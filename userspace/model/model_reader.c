@@ -135,13 +135,15 @@ int reader_layer_size(const struct reader *reader, const char *key, uint32_t lay
 /* ---- tensors ---- */
 
 static int wrong_shape(const struct reader *reader, const struct gguf_tensor *tensor,
-		       uint32_t n_cols, uint32_t n_rows)
+		       uint32_t n_cols, uint32_t n_rows, uint32_t n_stacked)
 {
 	return log_error(reader->log, EBADMSG,
 			 "%s contradicts itself: tensor %.*s is %" PRIu64 " x %" PRIu64
-			 " and the hyper-parameters want %" PRIu32 " x %" PRIu32,
+			 " x %" PRIu64 " and the hyper-parameters want %" PRIu32 " x %" PRIu32
+			 " x %" PRIu32,
 			 gguf_name(reader->gguf), (int)tensor->name.size, tensor->name.data,
-			 tensor->dims[0], tensor->dims[1], n_cols, n_rows);
+			 tensor->dims[0], tensor->dims[1], tensor->dims[2], n_cols, n_rows,
+			 n_stacked);
 }
 
 static int check_type(const struct reader *reader, const struct gguf_tensor *tensor)
@@ -217,7 +219,27 @@ int reader_matrix(struct reader *reader, bool optional, uint32_t n_cols, uint32_
 	if (r < 0 || !matrix.tensor)
 		return r;
 	if (!has_shape(matrix.tensor, n_cols, n_rows, 1))
-		return wrong_shape(reader, matrix.tensor, n_cols, n_rows);
+		return wrong_shape(reader, matrix.tensor, n_cols, n_rows, 1);
+	reader->n_used++;
+	*ret = add_matrix(reader, &matrix);
+	return 0;
+}
+
+int reader_experts(struct reader *reader, uint32_t n_cols, uint32_t n_rows,
+		   const struct matrix **ret, const char *format, ...)
+{
+	struct matrix matrix = {.n_rows = n_rows, .n_cols = n_cols};
+	va_list args;
+	int r;
+
+	matrix.n_experts = reader->model->n_experts;
+	va_start(args, format);
+	r = find_tensor(reader, false, &matrix.tensor, format, args);
+	va_end(args);
+	if (r < 0)
+		return r;
+	if (!has_shape(matrix.tensor, n_cols, n_rows, matrix.n_experts))
+		return wrong_shape(reader, matrix.tensor, n_cols, n_rows, matrix.n_experts);
 	reader->n_used++;
 	*ret = add_matrix(reader, &matrix);
 	return 0;
@@ -239,7 +261,7 @@ int reader_parts(struct reader *reader, uint32_t n_cols, const struct matrix_par
 	for (uint32_t i = 0; i < n_parts; i++)
 		n_rows += parts[i].n_rows;
 	if (!has_shape(matrix.tensor, n_cols, n_rows, 1))
-		return wrong_shape(reader, matrix.tensor, n_cols, n_rows);
+		return wrong_shape(reader, matrix.tensor, n_cols, n_rows, 1);
 	reader->n_used++;
 	for (uint32_t i = 0; i < n_parts; i++) {
 		matrix.n_rows = parts[i].n_rows;
@@ -264,7 +286,7 @@ int reader_vector(struct reader *reader, bool optional, uint32_t n, struct vecto
 	if (r < 0 || !tensor)
 		return r;
 	if (!has_shape(tensor, n, 1, 1))
-		return wrong_shape(reader, tensor, n, 1);
+		return wrong_shape(reader, tensor, n, 1, 1);
 	/* Cannot overrun: space was counted over all one-row tensors of the file. */
 	tensor_row_to_float(tensor->type, tensor->data, data, n);
 	*ret = (struct vector){data, n};

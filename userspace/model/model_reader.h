@@ -19,12 +19,20 @@ struct reader {
 	size_t vectors_at; /* floats used of model->vectors */
 };
 
+/* How a token's experts are weighted: by a softmax over all of them, or over those that it uses. */
+enum arch_experts {
+	EXPERTS_NONE,
+	EXPERTS_OF_ALL,
+	EXPERTS_OF_USED,
+};
+
 /* What an architecture is beyond the keys and tensors of its file. */
 struct arch {
 	const char *name;
 	enum rope_style rope_style;
 	enum activation activation;
 	bool has_gate_in_up; /* ffn_up holds the gate's rows, then its own */
+	enum arch_experts experts;
 	/* Reads what it has of its own, after all that the others have too; NULL: nothing. */
 	int (*read)(struct reader *reader);
 };
@@ -65,6 +73,11 @@ bool reader_has(const struct reader *reader, const char *format, ...)
 int reader_matrix(struct reader *reader, bool optional, uint32_t n_cols, uint32_t n_rows,
 		  const struct matrix **ret, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+
+/* The matrices of that name of all the model's experts. */
+int reader_experts(struct reader *reader, uint32_t n_cols, uint32_t n_rows,
+		   const struct matrix **ret, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /*
  * Matrices that the file keeps in one tensor, the rows of one under those of the other, first to
