@@ -342,7 +342,7 @@ static uint32_t expert_columns(struct harness *h, struct kernel_case *c, enum te
 static void build_experts(struct harness *h, struct kernel_case *c, enum tensor_type type)
 {
 	uint32_t n_experts = random_in(&c->random, 1, h->small ? 4 : 20);
-	uint32_t n_used = random_in(&c->random, 1, MIN(n_experts, 8));
+	uint32_t n_used = random_in(&c->random, 1, MIN(n_experts, h->small ? 2u : 8u));
 	uint32_t n_cols = expert_columns(h, c, type), n_ff = expert_columns(h, c, type);
 	struct op *op;
 
@@ -385,7 +385,7 @@ static void try_experts(struct harness *h, enum tensor_type type, uint64_t seed)
 	char what[160];
 
 	kernel_case_init(&c, seed);
-	n_tokens = c.max_tokens = random_tokens(h, &c);
+	n_tokens = c.max_tokens = h->small ? random_in(&c.random, 1, 2) : random_tokens(h, &c);
 	build_experts(h, &c, type);
 	(void)snprintf(what, sizeof(what), "experts %s %u of %u, %u -> %u tokens %u seed %" PRIu64,
 		       tensor_type_info(type)->name, c.ops[0].n_used, c.values[SCORES].n_cols,
