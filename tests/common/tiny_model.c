@@ -228,10 +228,10 @@ static void add_rope_keys(struct making *m)
 
 static void add_granite_keys(struct making *m)
 {
-	add_number(m, "embedding_scale", 12);
+	add_number(m, "embedding_scale", 3);
 	add_number(m, "residual_scale", 0.22f);
-	add_number(m, "attention.scale", 0.03f);
-	add_number(m, "logit_scale", 2);
+	add_number(m, "attention.scale", 0.2f);
+	add_number(m, "logit_scale", 0.8f);
 }
 
 static void add_keys(struct making *m)

@@ -304,10 +304,10 @@ static void reads_the_scales_of_granite(void **state)
 
 	(void)state;
 	load_case(&l, "granite");
-	assert_float_equal(l.model->embedding_scale, 12, 0);
+	assert_float_equal(l.model->embedding_scale, 3, 0);
 	assert_float_equal(l.model->residual_scale, 0.22, 1e-7);
-	assert_float_equal(l.model->attention_scale, 0.03, 1e-7);
-	assert_float_equal(l.model->logit_scale, 0.5, 0);
+	assert_float_equal(l.model->attention_scale, 0.2, 1e-7);
+	assert_float_equal(l.model->logit_scale, 1.25, 1e-6);
 	unload(&l);
 }
 
