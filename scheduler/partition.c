@@ -10,7 +10,7 @@ static uint64_t op_bytes(const struct op *op)
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < op->n_weights; i++)
-		bytes += op->weight[i]->tensor->size_bytes;
+		bytes += matrix_bytes(op->weight[i]);
 	return bytes;
 }
 
@@ -35,7 +35,7 @@ uint64_t plan_weight_bytes(const struct graph *graph, const struct plan_segment 
 
 		for (uint32_t k = 0; k < op->n_weights; k++) {
 			if (!reads_before(graph, segment->first_op, i, op->weight[k]))
-				bytes += op->weight[k]->tensor->size_bytes;
+				bytes += matrix_bytes(op->weight[k]);
 		}
 	}
 	return bytes;

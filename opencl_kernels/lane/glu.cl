@@ -3,18 +3,6 @@
  * out = act(gate x) * (up x) for matrices of TYPE; groups as in matmul. The tile stands in a loop and not
  * twice, because PoCL 3.1 then leaves it a function of its own and lets its workers share local memory.
  */
-#ifndef ACTIVATE
-#define ACTIVATE
-
-/* silu(x) = x sigmoid(x); gelu(x) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
-static inline float activate(uint activation, float x)
-{
-	float z = activation ? x * -1.59576912f * fma(x * x, 0.044715f, 1.0f) : -x;
-
-	return x / (1.0f + exp(z));
-}
-#endif
-
 #define DEFINE_GLU(name, W)                                                                       \
 	__kernel GROUP void NAMED(name)(                                                          \
 		__global const uint *step, __global const uchar *gate, __global const uchar *up,  \

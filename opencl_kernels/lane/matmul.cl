@@ -9,7 +9,7 @@
 		__global const char *codes, __global const float2 *scales,                        \
 		__global const int2 *sums, __global const float *floats, uint rows0, uint rows1,     \
 		uint rows2, uint out0, uint out1, uint out2, uint bias0, uint bias1, uint bias2,  \
-		uint add, uint n_cols, uint of_outputs
+		uint add, uint n_cols, float scale, uint of_outputs
 
 #define DEFINE_MATMUL(name, W)                                                                    \
 	__kernel GROUP void NAMED(name)(MATMUL_PARAMS)                                            \
@@ -36,6 +36,7 @@
 				continue;                                                         \
 			if (from != NONE)                                                         \
 				y += vectors[from + m];                                           \
+			y *= scale;                                                               \
 			if (add != NONE)                                                          \
 				y += values[add + at];                                            \
 			values[to + at] = y;                                                      \

@@ -8,7 +8,8 @@
 __kernel GROUP void quantize_rows(__global const uint *step, __global const float *values,
 				  __global const float *vectors, __global char *codes,
 				  __global float2 *scales, __global int2 *sums, uint in, uint norm,
-				  uint n, float eps, uint of_outputs)
+				  uint n, float eps, uint per_token, uint alone,
+				  uint of_outputs)
 {
 	__local float scratch[LANES];
 	uint row = get_group_id(0), n_blocks = (n + 63) / 64 * 2;
@@ -50,7 +51,8 @@ __kernel GROUP void quantize_rows(__global const uint *step, __global const floa
 
 __kernel GROUP void float_rows(__global const uint *step, __global const float *values,
 			       __global const float *vectors, __global float *floats, uint in, uint norm,
-			       uint n, float eps, uint of_outputs)
+			       uint n, float eps, uint per_token, uint alone,
+				  uint of_outputs)
 {
 	__local float scratch[LANES];
 	uint row = get_group_id(0);

@@ -71,7 +71,7 @@ __kernel GROUP void rope(__global const uint *step, __global float *values,
 		x[i] = norm == NONE ? values[from + i] : values[from + i] * scale * vectors[norm + i];
 	barrier(CLK_LOCAL_MEM_FENCE);
 	for (uint i = get_local_id(0); i < HEAD_DIM; i += LANES) {
-		uint pair = halves ? i % pairs : i / 2;
+		uint pair = halves ? i % max(pairs, 1u) : i / 2;
 		bool second = halves ? i >= pairs : i % 2;
 		uint a = halves ? pair : 2 * pair, b = halves ? pair + pairs : 2 * pair + 1;
 

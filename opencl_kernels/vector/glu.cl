@@ -1,17 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* out = act(gate x) * (up x) for matrices of TYPE; runs of tiles as in matmul. */
-#ifndef ACTIVATE
-#define ACTIVATE
-
-/* silu(x) = x sigmoid(x); gelu(x) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
-static inline vf activate(uint activation, vf x)
-{
-	vf z = activation ? x * -1.59576912f * fma(x * x, (vf)(0.044715f), (vf)(1.0f)) : -x;
-
-	return x / (1.0f + exp_16(z));
-}
-#endif
-
 #define GLU_PARAMS                                                                                \
 	__global const uint *step, __global const uchar *gate, __global const uchar *up,          \
 		__global float *values, __global const char *codes, __global const float2 *scales, \

@@ -14,10 +14,11 @@ struct matrices {
 
 /* What a tile's results become. */
 static inline void store_row(vf y, __global float *values, __global const float *vectors,
-			     uint out, uint bias, uint add, uint left)
+			     uint out, uint bias, float scale, uint add, uint left)
 {
 	if (bias != NONE)
 		y += load_n(vectors + bias, left);
+	y *= scale;
 	if (add != NONE)
 		y += load_n(values + add, left);
 	store_n(y, values + out, left);
@@ -30,7 +31,7 @@ static inline void store_row(vf y, __global float *values, __global const float 
 		__global const char *codes, __global const float2 *scales,                        \
 		__global const int2 *sums, __global const float *floats, uint rows0, uint rows1,     \
 		uint rows2, uint out0, uint out1, uint out2, uint bias0, uint bias1, uint bias2,  \
-		uint add, uint n_cols, uint of_outputs
+		uint add, uint n_cols, float scale, uint of_outputs
 
 /* Which matrix tile I belongs to, and its place there. */
 #define PICK_TILE(i)                                                                              \
@@ -59,7 +60,7 @@ __kernel ONE_ITEM void NAMED(matvec)(MATMUL_PARAMS)
 
 		PICK_TILE(i);
 		TILE(NAMED(tile), 1)(tile, n_cols, codes, scales, sums, floats, acc);
-		store_row(acc[0], values, vectors, to, from,
+		store_row(acc[0], values, vectors, to, from, scale,
 			  add == NONE ? NONE : add + place * ROWS, left);
 	}
 }
@@ -77,6 +78,7 @@ __kernel ONE_ITEM void NAMED(matvec)(MATMUL_PARAMS)
 		{                                                                                 \
 			if (base + t < n_tokens)                                                  \
 				store_row(acc[t], values, vectors, to + (base + t) * total, from, \
+					  scale,                                                  \
 					  add == NONE ? NONE                                      \
 						      : add + (base + t) * total + place * ROWS,  \
 					  left);                                                  \

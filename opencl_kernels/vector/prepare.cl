@@ -2,7 +2,8 @@
 /*
  * Activations as they meet weights: normed if NORM is one, and quantised to int8 in blocks of 32 or
  * left as floats; one work-item per row. Rows stand in tiles of 12, then of 4 (a single row alone);
- * the slots of a last, partly filled tile hold zeros.
+ * the slots of a last, partly filled tile hold zeros. Where experts are next, each row stands ALONE,
+ * and a token has PER_TOKEN of them.
  *   codes [block][width][32]; scales [block][width]: d, d * sum of codes; sums [block][width]: of the
  *   two halves of a block; floats [column][width]
  */
@@ -12,12 +13,12 @@ struct slot {
 	uint t; /* its place in the tile */
 };
 
-static struct slot slot_at(uint i, uint n_rows)
+static struct slot slot_at(uint i, uint n_rows, uint alone)
 {
 	struct slot slot = {i, 1, 0};
 	uint full = n_rows / 12 * 12;
 
-	if (n_rows == 1)
+	if (n_rows == 1 || alone)
 		return slot;
 	slot.width = i < full ? 12 : 4;
 	slot.base = i < full ? i / 12 * 12 : full + (i - full) / 4 * 4;
@@ -35,10 +36,12 @@ static vf normed(__global const float *x, __global const float *norm, float scal
 __kernel ONE_ITEM void quantize_rows(__global const uint *step, __global const float *values,
 				     __global const float *vectors, __global char *codes,
 				     __global float2 *scales, __global int2 *sums, uint in, uint norm,
-				     uint n, float eps, uint of_outputs)
+				     uint n, float eps, uint per_token, uint alone,
+				     uint of_outputs)
 {
-	uint row = get_global_id(0), n_rows = N_ROWS(step, of_outputs), n_blocks = (n + 63) / 64 * 2;
-	struct slot slot = slot_at(row, n_rows);
+	uint row = get_global_id(0), n_rows = N_ROWS(step, of_outputs) * per_token;
+	uint n_blocks = (n + 63) / 64 * 2;
+	struct slot slot = slot_at(row, n_rows, alone);
 	__global const float *x = values + in + row * n, *w = norm == NONE ? 0 : vectors + norm;
 	bool real = row < n_rows;
 	float scale = real && w ? norm_scale(x, n, eps) : 1;
@@ -66,10 +69,11 @@ __kernel ONE_ITEM void quantize_rows(__global const uint *step, __global const f
 
 __kernel ONE_ITEM void float_rows(__global const uint *step, __global const float *values,
 				  __global const float *vectors, __global float *floats, uint in,
-				  uint norm, uint n, float eps, uint of_outputs)
+				  uint norm, uint n, float eps, uint per_token, uint alone,
+				     uint of_outputs)
 {
-	uint row = get_global_id(0), n_rows = N_ROWS(step, of_outputs);
-	struct slot slot = slot_at(row, n_rows);
+	uint row = get_global_id(0), n_rows = N_ROWS(step, of_outputs) * per_token;
+	struct slot slot = slot_at(row, n_rows, alone);
 	__global const float *x = values + in + row * n, *w = norm == NONE ? 0 : vectors + norm;
 	__global float *out = floats + (ulong)slot.base * n + slot.t;
 	bool real = row < n_rows;

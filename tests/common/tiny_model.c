@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns random tiny models. Their vocabulary is the 256 bytes as GPT-2 spells them, and an end. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@ const struct tiny_model tiny_model_default = {
 	.n_ff = 512,
 	.n_vocab = 260,
 	.n_ctx = 512,
-	.window = 96,
 	.type = TENSOR_Q8_0,
 	.tied = true,
 	.seed = 1,
@@ -114,61 +114,152 @@ void random_row(uint64_t *state, enum tensor_type type, uint32_t n_values, float
 		random_block(state, type, scale, row);
 }
 
-static void add_matrix(struct gguf_maker *maker, const struct tiny_model *tiny, uint64_t *state,
-		       const char *name, uint32_t n_cols, uint32_t n_rows, float scale)
+/* What a tiny model is on its way into a file. */
+struct making {
+	const struct tiny_model *tiny;
+	struct gguf_maker *maker;
+	uint64_t state;
+};
+
+static bool is_arch(const struct making *m, const char *arch)
 {
-	uint64_t dims[] = {n_cols, n_rows}, row_bytes = tensor_row_bytes(tiny->type, n_cols);
-	uint8_t *data = malloc(n_rows * row_bytes);
+	return strcmp(m->tiny->arch, arch) == 0;
+}
+
+/* "blk.3.ffn_up.weight"; LAYER -1: without a layer. */
+static void tensor_name(char name[static 64], int layer, const char *role, const char *end)
+{
+	if (layer < 0)
+		(void)snprintf(name, 64, "%s.%s", role, end);
+	else
+		(void)snprintf(name, 64, "blk.%d.%s.%s", layer, role, end);
+}
+
+struct shape {
+	uint32_t n_cols, n_rows, n_experts; /* n_experts 0: a matrix */
+};
+
+static void add_weights(struct making *m, int layer, const char *role, struct shape shape,
+			enum tensor_type type, float scale)
+{
+	uint64_t dims[] = {shape.n_cols, shape.n_rows, shape.n_experts};
+	uint64_t row_bytes = tensor_row_bytes(type, shape.n_cols);
+	uint64_t n = (uint64_t)shape.n_rows * (shape.n_experts > 0 ? shape.n_experts : 1);
+	uint8_t *data = malloc(n * row_bytes);
+	char name[64];
 
 	if (!data)
 		exit(99);
-	for (uint32_t i = 0; i < n_rows; i++)
-		random_row(state, tiny->type, n_cols, scale, data + i * row_bytes);
-	gguf_maker_tensor(maker, name, tiny->type, 2, dims, data, n_rows * row_bytes);
+	for (uint64_t i = 0; i < n; i++)
+		random_row(&m->state, type, shape.n_cols, scale, data + i * row_bytes);
+	tensor_name(name, layer, role, "weight");
+	gguf_maker_tensor(m->maker, name, type, shape.n_experts > 0 ? 3 : 2, dims, data,
+			  n * row_bytes);
 	free(data);
 }
 
-static void add_norm(struct gguf_maker *maker, uint64_t *state, const char *name, uint32_t n)
+static void add_matrix(struct making *m, int layer, const char *role, uint32_t n_cols,
+		       uint32_t n_rows, float scale)
+{
+	struct shape shape = {n_cols, n_rows, 0};
+
+	add_weights(m, layer, role, shape, m->tiny->type, scale);
+}
+
+/* END is "weight" or "bias". */
+static void add_vector(struct making *m, int layer, const char *role, const char *end, uint32_t n,
+		       float mean, float spread)
 {
 	float *data = malloc(n * sizeof(*data));
 	uint64_t dims[] = {n};
+	char name[64];
 
 	if (!data)
 		exit(99);
 	for (uint32_t i = 0; i < n; i++)
-		data[i] = 1 + 0.1f * next_normal(state);
-	gguf_maker_tensor(maker, name, TENSOR_F32, 1, dims, data, n * sizeof(*data));
+		data[i] = mean + spread * next_normal(&m->state);
+	tensor_name(name, layer, role, end);
+	gguf_maker_tensor(m->maker, name, TENSOR_F32, 1, dims, data, n * sizeof(*data));
 	free(data);
 }
 
-static void add_key(struct gguf_maker *maker, const struct tiny_model *tiny, const char *key,
-		    uint32_t value)
+static void add_norm(struct making *m, int layer, const char *role, uint32_t n)
 {
-	char name[96];
-
-	(void)snprintf(name, sizeof(name), "%s.%s", tiny->arch, key);
-	gguf_maker_u32(maker, name, value);
+	add_vector(m, layer, role, "weight", n, 1, 0.1f);
 }
 
-static void add_sizes(struct gguf_maker *maker, const struct tiny_model *tiny)
+/* ---- keys ---- */
+
+static const char *arch_key(const struct making *m, const char *key, char name[static 96])
+{
+	(void)snprintf(name, 96, "%s.%s", m->tiny->arch, key);
+	return name;
+}
+
+static void add_key(struct making *m, const char *key, uint32_t value)
 {
 	char name[96];
 
-	gguf_maker_string(maker, "general.architecture", tiny->arch);
-	gguf_maker_string(maker, "general.name", "tiny");
-	add_key(maker, tiny, "block_count", tiny->n_layers);
-	add_key(maker, tiny, "context_length", tiny->n_ctx);
-	add_key(maker, tiny, "embedding_length", tiny->n_embd);
-	add_key(maker, tiny, "feed_forward_length", tiny->n_ff);
-	add_key(maker, tiny, "attention.head_count", tiny->n_head);
-	add_key(maker, tiny, "attention.head_count_kv", tiny->n_head_kv);
-	add_key(maker, tiny, "attention.key_length", tiny->head_dim);
-	add_key(maker, tiny, "attention.value_length", tiny->head_dim);
-	add_key(maker, tiny, "rope.dimension_count", tiny->head_dim);
-	if (strcmp(tiny->arch, "gemma3") == 0)
-		add_key(maker, tiny, "attention.sliding_window", tiny->window);
-	(void)snprintf(name, sizeof(name), "%s.attention.layer_norm_rms_epsilon", tiny->arch);
-	gguf_maker_f32(maker, name, 1e-5f);
+	gguf_maker_u32(m->maker, arch_key(m, key, name), value);
+}
+
+static void add_number(struct making *m, const char *key, float value)
+{
+	char name[96];
+
+	gguf_maker_f32(m->maker, arch_key(m, key, name), value);
+}
+
+static void add_rope_keys(struct making *m)
+{
+	const struct tiny_model *tiny = m->tiny;
+	char name[96];
+
+	add_key(m, "rope.dimension_count", tiny->rope_dims > 0 ? tiny->rope_dims : tiny->head_dim);
+	if (tiny->rope_scaling || is_arch(m, "phi3"))
+		add_key(m, "rope.scaling.original_context_length", tiny->n_ctx / 4);
+	if (is_arch(m, "phi3"))
+		add_number(m, "rope.scaling.attn_factor", 1.19f);
+	if (!tiny->rope_scaling)
+		return;
+	gguf_maker_string(m->maker, arch_key(m, "rope.scaling.type", name), tiny->rope_scaling);
+	add_number(m, "rope.scaling.factor", 4);
+}
+
+static void add_granite_keys(struct making *m)
+{
+	add_number(m, "embedding_scale", 3);
+	add_number(m, "residual_scale", 0.22f);
+	add_number(m, "attention.scale", 0.2f);
+	add_number(m, "logit_scale", 0.8f);
+}
+
+static void add_keys(struct making *m)
+{
+	const struct tiny_model *tiny = m->tiny;
+
+	gguf_maker_string(m->maker, "general.architecture", tiny->arch);
+	gguf_maker_string(m->maker, "general.name", "tiny");
+	add_key(m, "block_count", tiny->n_layers);
+	add_key(m, "context_length", tiny->n_ctx);
+	add_key(m, "embedding_length", tiny->n_embd);
+	add_key(m, "feed_forward_length", tiny->n_ff);
+	add_key(m, "attention.head_count", tiny->n_head);
+	add_key(m, "attention.head_count_kv", tiny->n_head_kv);
+	add_key(m, "attention.key_length", tiny->head_dim);
+	add_key(m, "attention.value_length", tiny->head_dim);
+	add_number(m, "attention.layer_norm_rms_epsilon", 1e-5f);
+	add_rope_keys(m);
+	if (tiny->window > 0)
+		add_key(m, "attention.sliding_window", tiny->window);
+	if (strncmp(tiny->arch, "granite", 7) == 0)
+		add_granite_keys(m);
+	if (tiny->n_experts == 0)
+		return;
+	add_key(m, "expert_count", tiny->n_experts);
+	add_key(m, "expert_used_count", tiny->n_experts_used);
+	if (is_arch(m, "qwen3moe"))
+		add_key(m, "expert_feed_forward_length", tiny->n_ff);
 }
 
 /* The byte alphabet of GPT-2: printable bytes are themselves, the others follow from U+0100. */
@@ -218,60 +309,122 @@ static void add_vocabulary(struct gguf_maker *maker, const struct tiny_model *ti
 	free(types);
 }
 
-static void add_layer(struct gguf_maker *maker, const struct tiny_model *tiny, uint64_t *state,
-		      uint32_t i)
+/* ---- layers ---- */
+
+static const float MATRIX_SCALE = 0.06f;
+
+/* Divisors that grow with the pair, as those of real models do. */
+static void add_factors(struct making *m, const char *role, float most)
 {
-	uint32_t n = tiny->n_embd, n_q = tiny->n_head * tiny->head_dim;
-	uint32_t n_kv = tiny->n_head_kv * tiny->head_dim;
-	const struct {
-		const char *name;
-		uint32_t n_cols, n_rows;
-		float scale;
-	} matrices[] = {
-		{"attn_q", n, n_q, 0.06f},	    {"attn_k", n, n_kv, 0.06f},
-		{"attn_v", n, n_kv, 0.06f},	    {"attn_output", n_q, n, 0.06f},
-		{"ffn_gate", n, tiny->n_ff, 0.06f}, {"ffn_up", n, tiny->n_ff, 0.06f},
-		{"ffn_down", tiny->n_ff, n, 0.06f},
-	};
-	const struct {
-		const char *name;
-		uint32_t n;
-		bool gemma_only;
-	} norms[] = {
-		{"attn_norm", n, false},
-		{"ffn_norm", n, false},
-		{"post_attention_norm", n, true},
-		{"post_ffw_norm", n, true},
-		{"attn_q_norm", tiny->head_dim, true},
-		{"attn_k_norm", tiny->head_dim, true},
-	};
+	uint32_t dims = m->tiny->rope_dims > 0 ? m->tiny->rope_dims : m->tiny->head_dim;
+	uint64_t n = dims / 2;
+	float factors[512];
 	char name[64];
 
-	for (size_t k = 0; k < sizeof(matrices) / sizeof(matrices[0]); k++) {
-		(void)snprintf(name, sizeof(name), "blk.%u.%s.weight", i, matrices[k].name);
-		add_matrix(maker, tiny, state, name, matrices[k].n_cols, matrices[k].n_rows,
-			   matrices[k].scale);
+	for (uint32_t i = 0; i < n; i++)
+		factors[i] = 1 + (most - 1) * (float)i / (float)n;
+	tensor_name(name, -1, role, "weight");
+	gguf_maker_tensor(m->maker, name, TENSOR_F32, 1, &n, factors, n * sizeof(float));
+}
+
+static void add_all_factors(struct making *m)
+{
+	if (is_arch(m, "phi3")) {
+		add_factors(m, "rope_factors_long", 16);
+		add_factors(m, "rope_factors_short", 1.5f);
+	} else {
+		add_factors(m, "rope_freqs", 8);
 	}
-	for (size_t k = 0; k < sizeof(norms) / sizeof(norms[0]); k++) {
-		if (norms[k].gemma_only && strcmp(tiny->arch, "gemma3") != 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "blk.%u.%s.weight", i, norms[k].name);
-		add_norm(maker, state, name, norms[k].n);
+}
+
+static void add_attention(struct making *m, int i)
+{
+	const struct tiny_model *tiny = m->tiny;
+	uint32_t n = tiny->n_embd, n_q = tiny->n_head * tiny->head_dim;
+	uint32_t n_kv = tiny->n_head_kv * tiny->head_dim;
+
+	if (is_arch(m, "phi3")) {
+		add_matrix(m, i, "attn_qkv", n, n_q + 2 * n_kv, MATRIX_SCALE);
+	} else {
+		add_matrix(m, i, "attn_q", n, n_q, MATRIX_SCALE);
+		add_matrix(m, i, "attn_k", n, n_kv, MATRIX_SCALE);
+		add_matrix(m, i, "attn_v", n, n_kv, MATRIX_SCALE);
+	}
+	add_matrix(m, i, "attn_output", n_q, n, MATRIX_SCALE);
+	if (is_arch(m, "qwen2")) {
+		add_vector(m, i, "attn_q", "bias", n_q, 0, 0.5f);
+		add_vector(m, i, "attn_k", "bias", n_kv, 0, 0.5f);
+		add_vector(m, i, "attn_v", "bias", n_kv, 0, 0.5f);
+	}
+}
+
+static void add_experts(struct making *m, int i)
+{
+	const struct tiny_model *tiny = m->tiny;
+	const struct shape router = {tiny->n_embd, tiny->n_experts, 0};
+	const struct shape in = {tiny->n_embd, tiny->n_ff, tiny->n_experts};
+	const struct shape out = {tiny->n_ff, tiny->n_embd, tiny->n_experts};
+
+	add_weights(m, i, "ffn_gate_inp", router, TENSOR_F32, 0.2f);
+	add_weights(m, i, "ffn_gate_exps", in, tiny->type, MATRIX_SCALE);
+	add_weights(m, i, "ffn_up_exps", in, tiny->type, MATRIX_SCALE);
+	add_weights(m, i, "ffn_down_exps", out, tiny->type, MATRIX_SCALE);
+}
+
+static void add_ffn(struct making *m, int i)
+{
+	const struct tiny_model *tiny = m->tiny;
+
+	if (tiny->n_experts > 0) {
+		add_experts(m, i);
+		return;
+	}
+	if (is_arch(m, "phi3")) {
+		add_matrix(m, i, "ffn_up", tiny->n_embd, 2 * tiny->n_ff, MATRIX_SCALE);
+	} else {
+		add_matrix(m, i, "ffn_gate", tiny->n_embd, tiny->n_ff, MATRIX_SCALE);
+		add_matrix(m, i, "ffn_up", tiny->n_embd, tiny->n_ff, MATRIX_SCALE);
+	}
+	add_matrix(m, i, "ffn_down", tiny->n_ff, tiny->n_embd, MATRIX_SCALE);
+}
+
+static void add_norms(struct making *m, int i)
+{
+	const struct tiny_model *tiny = m->tiny;
+
+	add_norm(m, i, "attn_norm", tiny->n_embd);
+	add_norm(m, i, "ffn_norm", tiny->n_embd);
+	if (is_arch(m, "gemma3")) {
+		add_norm(m, i, "post_attention_norm", tiny->n_embd);
+		add_norm(m, i, "post_ffw_norm", tiny->n_embd);
+	}
+	if (is_arch(m, "olmoe")) {
+		add_norm(m, i, "attn_q_norm", tiny->n_head * tiny->head_dim);
+		add_norm(m, i, "attn_k_norm", tiny->n_head_kv * tiny->head_dim);
+	}
+	if (is_arch(m, "gemma3") || strncmp(tiny->arch, "qwen3", 5) == 0) {
+		add_norm(m, i, "attn_q_norm", tiny->head_dim);
+		add_norm(m, i, "attn_k_norm", tiny->head_dim);
 	}
 }
 
 void tiny_model_make(const struct tiny_model *tiny, struct gguf_maker *maker)
 {
-	uint64_t state = tiny->seed;
+	struct making m = {.tiny = tiny, .maker = maker, .state = tiny->seed};
+	float embedding_scale = 1.2f / sqrtf((float)tiny->n_embd); /* of sane logits */
 
 	gguf_maker_init(maker);
-	add_sizes(maker, tiny);
+	add_keys(&m);
 	add_vocabulary(maker, tiny);
-	add_matrix(maker, tiny, &state, "token_embd.weight", tiny->n_embd, tiny->n_vocab, 0.12f);
-	for (uint32_t i = 0; i < tiny->n_layers; i++)
-		add_layer(maker, tiny, &state, i);
-	add_norm(maker, &state, "output_norm.weight", tiny->n_embd);
+	add_matrix(&m, -1, "token_embd", tiny->n_embd, tiny->n_vocab, embedding_scale);
+	for (uint32_t i = 0; i < tiny->n_layers; i++) {
+		add_attention(&m, (int)i);
+		add_ffn(&m, (int)i);
+		add_norms(&m, (int)i);
+	}
+	add_norm(&m, -1, "output_norm", tiny->n_embd);
+	if (tiny->rope_factors)
+		add_all_factors(&m);
 	if (!tiny->tied)
-		add_matrix(maker, tiny, &state, "output.weight", tiny->n_embd, tiny->n_vocab,
-			   0.12f);
+		add_matrix(&m, -1, "output", tiny->n_embd, tiny->n_vocab, embedding_scale);
 }

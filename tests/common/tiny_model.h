@@ -8,9 +8,13 @@
 #include "gguf_maker.h"
 
 struct tiny_model {
-	const char *arch; /* "llama", "gemma3" */
+	const char *arch; /* any that archs.c knows */
 	uint32_t n_layers, n_embd, n_head, n_head_kv, head_dim, n_ff, n_vocab, n_ctx;
-	uint32_t window;       /* gemma3 */
+	uint32_t window;	  /* 0: none */
+	uint32_t rope_dims;	  /* 0: head_dim */
+	const char *rope_scaling; /* NULL: none; by four, over a quarter of n_ctx */
+	bool rope_factors;	  /* rope_freqs, of phi3 rope_factors_long and _short */
+	uint32_t n_experts, n_experts_used;
 	enum tensor_type type; /* of the matrices; n_embd, n_ff multiples of its block */
 	bool tied;
 	uint64_t seed;

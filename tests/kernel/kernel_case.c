@@ -7,6 +7,7 @@
 
 #include "array.h"
 #include "kernel_case.h"
+#include "packed.h"
 #include "packed_type.h"
 #include "tiny_model.h"
 
@@ -90,6 +91,7 @@ struct op *case_op(struct kernel_case *c, enum op_kind kind, int32_t in)
 		.in = {in, NO_VALUE, NO_VALUE},
 		.add = NO_VALUE,
 		.out = {NO_VALUE, NO_VALUE, NO_VALUE},
+		.scale = 1,
 		.eps = 1e-5f,
 	};
 	return op;
@@ -98,21 +100,34 @@ struct op *case_op(struct kernel_case *c, enum op_kind kind, int32_t in)
 const struct matrix *case_matrix(struct kernel_case *c, enum tensor_type type, uint32_t n_rows,
 				 uint32_t n_cols)
 {
+	return case_experts(c, type, 1, n_rows, n_cols);
+}
+
+const struct matrix *case_experts(struct kernel_case *c, enum tensor_type type, uint32_t n_experts,
+				  uint32_t n_rows, uint32_t n_cols)
+{
 	uint32_t id = c->model.n_matrices++;
 	uint64_t row_bytes = tensor_row_bytes(type, n_cols);
-	uint8_t *data = must(malloc(n_rows * row_bytes));
+	uint8_t *data = must(malloc(n_experts * n_rows * row_bytes));
 
-	for (uint32_t i = 0; i < n_rows; i++)
+	for (uint32_t i = 0; i < n_experts * n_rows; i++)
 		random_row(&c->random.state, type, n_cols, 0.06f, data + i * row_bytes);
 	c->tensors[id] = (struct gguf_tensor){
 		.name = {"case", 4},
 		.n_dims = 2,
 		.dims = {n_cols, n_rows, 1, 1},
 		.type = type,
-		.size_bytes = n_rows * row_bytes,
+		.size_bytes = n_experts * n_rows * row_bytes,
 		.data = data,
 	};
-	c->matrices[id] = (struct matrix){&c->tensors[id], type, n_rows, n_cols, id};
+	c->matrices[id] = (struct matrix){
+		.tensor = &c->tensors[id],
+		.type = type,
+		.n_rows = n_rows,
+		.n_cols = n_cols,
+		.id = id,
+		.n_experts = n_experts,
+	};
 	return &c->matrices[id];
 }
 
@@ -134,18 +149,24 @@ static int bind_weight(struct bound_case *bound, uint32_t id)
 	struct buffer_params params = {.read_only = true};
 	uint64_t row_bytes = tensor_row_bytes(matrix->type, matrix->n_cols);
 	uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
+	const uint8_t *from = matrix_data(matrix);
+	uint8_t *to;
 
 	if (device_weight_form(bound->device) == WEIGHTS_AS_IN_FILE) {
 		params.initial = matrix->tensor->data;
 		params.size_bytes = matrix->tensor->size_bytes;
 		return buffer_create(bound->device, &params, &bound->weights[id]);
 	}
-	params.size_bytes = packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols);
+	params.size_bytes = packed_bytes_of(matrix);
 	bound->packed[id] = must(aligned_alloc(4096, round_up(params.size_bytes, 4096)));
-	for (uint32_t row = 0; row < matrix->n_rows; row += PACKED_ROWS)
-		packed_tile_write(matrix->type, matrix->tensor->data + row * row_bytes, row_bytes,
-				  MIN(matrix->n_rows - row, PACKED_ROWS), matrix->n_cols,
-				  (uint8_t *)bound->packed[id] + row / PACKED_ROWS * tile_bytes);
+	to = bound->packed[id];
+	for (uint32_t e = 0; e < matrix->n_experts; e++) {
+		for (uint32_t row = 0; row < matrix->n_rows; row += PACKED_ROWS, to += tile_bytes)
+			packed_tile_write(matrix->type, from + row * row_bytes, row_bytes,
+					  MIN(matrix->n_rows - row, PACKED_ROWS), matrix->n_cols,
+					  to);
+		from += matrix->n_rows * row_bytes;
+	}
 	params.initial = bound->packed[id];
 	return buffer_create(bound->device, &params, &bound->weights[id]);
 }
@@ -254,9 +275,10 @@ static void fill_rope(struct case_step *s, struct kernel_case *c)
 		uint32_t pairs = c->model.ropes[i].n_dims / 2;
 		double frequencies[512];
 
-		rope_frequencies(&c->model.ropes[i], frequencies);
-		s->rope[i] = must(malloc((size_t)s->step.n_tokens * pairs * 2 * sizeof(float)));
-		rope_table(frequencies, pairs, s->positions, s->step.n_tokens, s->rope[i]);
+		rope_frequencies(&c->model.ropes[i], 1, frequencies);
+		s->rope[i] = must(malloc((size_t)s->step.n_tokens * pairs * 2 * sizeof(float) + 1));
+		rope_table(&c->model.ropes[i], frequencies, s->positions, s->step.n_tokens,
+			   s->rope[i]);
 		s->step.rope[i] = s->rope[i];
 	}
 }

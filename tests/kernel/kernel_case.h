@@ -46,6 +46,8 @@ int32_t case_value(struct kernel_case *c, enum value_rows rows, uint32_t n_cols)
 struct op *case_op(struct kernel_case *c, enum op_kind kind, int32_t in);
 const struct matrix *case_matrix(struct kernel_case *c, enum tensor_type type, uint32_t n_rows,
 				 uint32_t n_cols);
+const struct matrix *case_experts(struct kernel_case *c, enum tensor_type type, uint32_t n_experts,
+				  uint32_t n_rows, uint32_t n_cols);
 struct vector case_vector(struct kernel_case *c, uint32_t n, float mean, float spread);
 
 /* The case bound to one device: buffers, packed weights, segment. */

@@ -188,6 +188,8 @@ static void try_matmul(struct harness *h, enum op_kind kind, enum tensor_type ty
 		op->add = random_in(&c.random, 0, 1)
 				  ? op->out[0] /* in place, as the memory plan likes it */
 				  : case_value(&c, ROWS_TOKENS, op->weight[0]->n_rows);
+	if (random_in(&c.random, 0, 1))
+		op->scale = 0.22f;
 	(void)snprintf(what, sizeof(what), "%s %s %ux%u tokens %u weights %u%s%s seed %" PRIu64,
 		       op_kind_name(kind), tensor_type_info(type)->name, op->weight[0]->n_rows,
 		       n_cols, n_tokens, op->n_weights, normed ? " normed" : "",
@@ -322,6 +324,93 @@ static void try_select(struct harness *h, uint64_t seed)
 	kernel_case_finish(&c);
 }
 
+/* ---- experts ---- */
+
+/* scores, x -> route -> glu -> matmul -> mix: values 0 to 5 */
+enum { SCORES, INPUT, ROUTE, FF, PARTS, MIXED };
+
+/* Few, because every expert has them. */
+static uint32_t expert_columns(struct harness *h, struct kernel_case *c, enum tensor_type type)
+{
+	unsigned block = tensor_type_info(type)->block_values;
+
+	if (h->small)
+		return random_columns(h, c, type);
+	return block == 256 ? block : block * random_in(&c->random, 1, block == 1 ? 90 : 5);
+}
+
+static void build_experts(struct harness *h, struct kernel_case *c, enum tensor_type type)
+{
+	uint32_t n_experts = random_in(&c->random, 1, h->small ? 4 : 20);
+	uint32_t n_used = random_in(&c->random, 1, MIN(n_experts, h->small ? 2u : 8u));
+	uint32_t n_cols = expert_columns(h, c, type), n_ff = expert_columns(h, c, type);
+	struct op *op;
+
+	(void)case_value(c, ROWS_TOKENS, n_experts);
+	(void)case_value(c, ROWS_TOKENS, n_cols);
+	(void)case_value(c, ROWS_TOKENS, 2 * n_used);
+	(void)case_value(c, ROWS_TOKENS, n_used * n_ff);
+	(void)case_value(c, ROWS_TOKENS, n_used * n_cols);
+	op = case_op(c, OP_ROUTE, SCORES);
+	op->sums_to_one = random_in(&c->random, 0, 1);
+	op->out[0] = ROUTE;
+	op = case_op(c, OP_EXPERT_GLU, INPUT);
+	op->activation = random_in(&c->random, 0, 1) ? ACTIVATION_SILU : ACTIVATION_GELU_TANH;
+	op->weight[0] = case_experts(c, type, n_experts, n_ff, n_cols);
+	op->weight[1] = case_experts(c, type, n_experts, n_ff, n_cols);
+	op->n_weights = 2;
+	op->out[0] = FF;
+	op = case_op(c, OP_EXPERT_MATMUL, FF);
+	op->weight[0] = case_experts(c, type, n_experts, n_cols, n_ff);
+	op->n_weights = 1;
+	op->out[0] = PARTS;
+	op = case_op(c, OP_MIX, PARTS);
+	op->scale = random_in(&c->random, 0, 1) ? 1 : 0.22f;
+	op->out[0] = case_value(c, ROWS_TOKENS, n_cols);
+	if (random_in(&c->random, 0, 1))
+		op->add = INPUT;
+	for (uint32_t i = 0; i < c->graph.n_ops; i++) {
+		c->ops[i].n_used = n_used;
+		c->ops[i].in[1] = i > 0 ? ROUTE : NO_VALUE;
+	}
+}
+
+static void try_experts(struct harness *h, enum tensor_type type, uint64_t seed)
+{
+	bool rounded = tensor_type_info(type)->block_values > 1;
+	uint32_t n_tokens, start = 0;
+	struct kernel_case c;
+	struct case_step s;
+	struct both both;
+	char what[160];
+
+	kernel_case_init(&c, seed);
+	n_tokens = c.max_tokens = h->small ? random_in(&c.random, 1, 2) : random_tokens(h, &c);
+	build_experts(h, &c, type);
+	(void)snprintf(what, sizeof(what), "experts %s %u of %u, %u -> %u tokens %u seed %" PRIu64,
+		       tensor_type_info(type)->name, c.ops[0].n_used, c.values[SCORES].n_cols,
+		       c.values[INPUT].n_cols, c.ops[1].weight[0]->n_rows, n_tokens, seed);
+	(void)case_step_init(&s, &c, 1, &n_tokens, &start, 0);
+	if (both_init(&both, h, &c) == 0) {
+		both_random_input(&both, &c, SCORES, n_tokens);
+		both_random_input(&both, &c, INPUT, n_tokens);
+		if (both_run(&both, &s.step) < 0)
+			verdict(h, what, INFINITY, 0);
+		verdict(h, what, both_compare(&both, &c, ROUTE, n_tokens), 1e-11);
+		verdict(h, what, both_compare(&both, &c, FF, n_tokens),
+			rounded ? SAME_CODES : FLOATS);
+		verdict(h, what, both_compare(&both, &c, PARTS, n_tokens),
+			rounded ? FLIPPED_CODES : FLOATS);
+		verdict(h, what, both_compare(&both, &c, MIXED, n_tokens),
+			rounded ? FLIPPED_CODES : FLOATS);
+	} else {
+		verdict(h, what, INFINITY, 0);
+	}
+	both_finish(&both);
+	case_step_finish(&s);
+	kernel_case_finish(&c);
+}
+
 /* ---- rope and attention ---- */
 
 static const uint32_t head_dims[] = {32, 64, 80, 96, 128, 256, 16, 10};
@@ -356,9 +445,10 @@ static void build_attention(struct kernel_case *c, int32_t inputs[3], int32_t *r
 	c->model.n_ropes = 1;
 	c->model.ropes[0] = (struct rope){
 		.style = random_in(&c->random, 0, 1) ? ROPE_PAIRS : ROPE_HALVES,
-		.n_dims = random_in(&c->random, 0, 2) ? rope->head_dim : rope->head_dim / 4 * 2,
+		.n_dims = rope->head_dim / 4 * random_in(&c->random, 0, 2) * 2,
 		.base = 10000,
 		.scale = 1,
+		.magnitude = 1 + (float)random_in(&c->random, 0, 1) / 8,
 	};
 	c->layer.n_head = rope->n_head;
 	c->kv_type = random_in(&c->random, 0, 1) ? KV_F16 : KV_Q8_0;
@@ -504,6 +594,9 @@ static void try_all(struct harness *h, uint64_t seed)
 		(void)snprintf(name, sizeof(name), "embed %s", type);
 		if (wanted(h, name))
 			try_embed(h, weight_types[i], seed);
+		(void)snprintf(name, sizeof(name), "experts %s", type);
+		if (wanted(h, name))
+			try_experts(h, weight_types[i], seed);
 	}
 	if (wanted(h, "norm"))
 		try_norm(h, seed);

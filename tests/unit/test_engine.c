@@ -25,6 +25,7 @@ static struct tiny_model gemma(void)
 	struct tiny_model model = tiny_model_default;
 
 	model.arch = "gemma3";
+	model.window = 96;
 	model.n_layers = 6; /* the sixth sees everything */
 	model.n_ctx = 4096;
 	return model;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch_cases.h"
 #include "array.h"
 #include "check.h"
 #include "cleanup.h"
@@ -135,6 +136,7 @@ static void reads_a_gemma3(void **state)
 
 	(void)state;
 	tiny.arch = "gemma3";
+	tiny.window = 96;
 	tiny.n_layers = 7;
 	tiny.tied = false;
 	tiny_model_make(&tiny, &l.maker);
@@ -191,17 +193,483 @@ static void refuses_tensors_without_a_role(void **state)
 	refused_model(&l, ENOTSUP, "1 tensors that architecture llama does not explain");
 }
 
-static void refuses_experts_and_scalings(void **state)
+/* ---- architectures ---- */
+
+static void make_case(struct loaded *l, const char *name)
+{
+	const struct arch_case *arch = arch_case_find(name);
+
+	assert_non_null(arch);
+	tiny_model_make(&arch->model, &l->maker);
+}
+
+static void load_case(struct loaded *l, const char *name)
+{
+	make_case(l, name);
+	if (load(l) < 0)
+		fail_msg("%s: %s", name, l->kept.text);
+}
+
+static void reads_every_architecture(void **state)
 {
 	struct loaded l;
 
 	(void)state;
+	for (size_t i = 0; i < n_arch_cases; i++) {
+		load_case(&l, arch_cases[i].name);
+		assert_string_equal(l.model->arch, arch_cases[i].model.arch);
+		assert_int_equal(l.model->n_layers, arch_cases[i].model.n_layers);
+		unload(&l);
+	}
+}
+
+static void reads_the_divisors_of_llama3(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "llama3");
+	assert_int_equal(l.model->ropes[0].factors.n, 32);
+	assert_int_equal(l.model->ropes[0].long_factors.n, 0);
+	unload(&l);
+}
+
+static void reads_a_window(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "llama-window");
+	assert_int_equal(l.model->layers[0].window, 40);
+	assert_int_equal(l.model->layers[1].window, 40);
+	unload(&l);
+}
+
+static void reads_yarn(void **state)
+{
+	const struct rope *rope;
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "mistral3-yarn");
+	rope = &l.model->ropes[0];
+	assert_true(rope->is_yarn);
+	assert_float_equal(rope->scale, 0.25, 0);
+	assert_float_equal(rope->magnitude, 1 + 0.1 * log(4), 1e-6);
+	/* 128 dims, 256 positions, base 10 000: 64 ln(256 / (32 2 pi)) / ln 10000 = 1.68 */
+	assert_float_equal(rope->ramp_begin, 1, 0);
+	/* 64 ln(256 / (2 pi)) / ln 10000 = 25.8 */
+	assert_float_equal(rope->ramp_end, 26, 0);
+	unload(&l);
+}
+
+static void every_fourth_layer_of_smollm3_does_not_rotate(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "smollm3");
+	for (uint32_t i = 0; i < l.model->n_layers; i++)
+		assert_int_equal(l.model->ropes[l.model->layers[i].rope].n_dims, i == 3 ? 0 : 64);
+	unload(&l);
+}
+
+static void reads_the_biases_of_qwen2(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "qwen2");
+	assert_int_equal(l.model->layers[1].q_bias.n, 224);
+	assert_int_equal(l.model->layers[1].k_bias.n, 32);
+	assert_int_equal(l.model->layers[1].v_bias.n, 32);
+	unload(&l);
+}
+
+static void reads_the_norms_of_qwen3(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "qwen3");
+	assert_int_equal(l.model->head_dim, 128);
+	assert_int_equal(l.model->layers[1].q_norm.n, 128);
+	assert_int_equal(l.model->layers[1].k_norm.n, 128);
+	unload(&l);
+}
+
+static void reads_the_scales_of_granite(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "granite");
+	assert_float_equal(l.model->embedding_scale, 3, 0);
+	assert_float_equal(l.model->residual_scale, 0.22, 1e-7);
+	assert_float_equal(l.model->attention_scale, 0.2, 1e-7);
+	assert_float_equal(l.model->logit_scale, 1.25, 1e-6);
+	unload(&l);
+}
+
+static void a_granite_may_not_rotate(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "granite");
+	gguf_maker_bool(&l.maker, "granite.rope.scaling.finetuned", 0);
+	assert_int_equal(load(&l), 0);
+	assert_int_equal(l.model->ropes[0].n_dims, 0);
+	unload(&l);
+}
+
+static void reads_the_fused_matrices_of_phi3(void **state)
+{
+	const struct model_layer *layer;
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "phi3-short");
+	layer = &l.model->layers[1];
+	assert_ptr_equal(layer->q->tensor, layer->v->tensor);
+	assert_int_equal(layer->q->first_row, 0);
+	assert_int_equal(layer->k->first_row, 256);
+	assert_int_equal(layer->v->first_row, 256 + 128);
+	assert_int_equal(layer->gate->first_row, 0);
+	assert_int_equal(layer->up->first_row, 160);
+	assert_ptr_equal(matrix_data(layer->up), layer->up->tensor->data + 160 * 256 * 4);
+	assert_int_equal(l.model->ropes[0].n_dims, 48);
+	assert_int_equal(l.model->ropes[0].n_ctx_short, 1024);
+	assert_float_equal(l.model->ropes[0].magnitude, 1.19, 1e-6);
+	unload(&l);
+}
+
+/* The parts of a fused tensor begin where they like, not where tiles do. */
+static void packing_takes_any_rows_of_a_tensor(void **state)
+{
+	struct tiny_model tiny = arch_case_find("phi3-short")->model;
+	struct packed_params params = {0};
+	struct packed *packed;
+	struct loaded l;
+
+	(void)state;
+	tiny.head_dim = 10; /* 40 + 20 + 20 rows */
+	tiny.rope_dims = 6;
+	tiny.type = TENSOR_F16;
+	tiny.n_ff = 25;
+	tiny_model_make(&tiny, &l.maker);
+	assert_int_equal(load(&l), 0);
+	assert_int_equal(thread_pool_create(2, NULL, &params.pool), 0);
+	params.model = l.model;
+	assert_int_equal(packed_create(&params, &packed), 0);
+	for (uint32_t i = 0; i < l.model->n_matrices; i++) {
+		const struct matrix *matrix = &l.model->matrices[i];
+		uint64_t row_bytes = tensor_row_bytes(matrix->type, matrix->n_cols);
+		uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
+		float wanted[512], got[512];
+
+		for (uint32_t r = 0; r < matrix->n_rows; r++) {
+			tensor_row_to_float(matrix->type,
+					    matrix->tensor->data +
+						    (matrix->first_row + r) * row_bytes,
+					    wanted, matrix->n_cols);
+			packed_tile_row_to_float(matrix->type,
+						 packed_matrix(packed, i) +
+							 r / PACKED_ROWS * tile_bytes,
+						 r % PACKED_ROWS, matrix->n_cols, got);
+			assert_memory_equal(got, wanted, matrix->n_cols * sizeof(float));
+		}
+	}
+	packed_destroy(packed);
+	thread_pool_destroy(params.pool);
+	unload(&l);
+}
+
+/* ---- refused by name ---- */
+
+static void refuses_an_unknown_scaling(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_string(&l.maker, "llama.rope.scaling.type", "dynamic");
+	refused_model(&l, ENOTSUP, "by 'dynamic'");
+}
+
+static void refuses_longrope_without_its_factors(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "qwen2");
+	gguf_maker_string(&l.maker, "qwen2.rope.scaling.type", "longrope");
+	refused_model(&l, ENOTSUP, "by 'longrope'");
+}
+
+static void refuses_a_factor_of_nothing(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_string(&l.maker, "llama.rope.scaling.type", "linear");
+	gguf_maker_f32(&l.maker, "llama.rope.scaling.factor", 0);
+	refused_model(&l, EBADMSG, "llama.rope.scaling.factor is 0");
+}
+
+static void refuses_a_magnitude_of_nothing(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_f32(&l.maker, "llama.rope.scaling.attn_factor", -1);
+	refused_model(&l, EBADMSG, "llama.rope.scaling.attn_factor is -1");
+}
+
+static void refuses_yarn_that_ends_before_it_begins(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "mistral3-yarn");
+	gguf_maker_f32(&l.maker, "mistral3.rope.scaling.yarn_beta_fast", 1);
+	refused_model(&l, EBADMSG, "yarn_beta_fast is 1");
+}
+
+static void refuses_a_base_of_one(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_f32(&l.maker, "llama.rope.freq_base", 1);
+	refused_model(&l, EBADMSG, "llama.rope.freq_base is 1");
+}
+
+static void refuses_rotation_of_odd_dimensions(void **state)
+{
+	struct tiny_model tiny = tiny_model_default;
+	struct loaded l;
+
+	(void)state;
+	tiny.rope_dims = 31;
+	tiny_model_make(&tiny, &l.maker);
+	refused_model(&l, EBADMSG, "llama.rope.dimension_count is 31");
+}
+
+static void refuses_one_set_of_factors_of_two(void **state)
+{
+	static const uint64_t dims[] = {48};
+	struct tiny_model tiny = arch_case_find("phi3-long")->model;
+	struct loaded l;
+
+	(void)state;
+	tiny.rope_factors = false;
+	tiny_model_make(&tiny, &l.maker);
+	gguf_maker_tensor(&l.maker, "rope_factors_long.weight", TENSOR_F32, 1, dims, NULL, 192);
+	refused_model(&l, EBADMSG, "lacks tensor rope_factors_short.weight");
+}
+
+static void refuses_capped_logits(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "gemma3");
+	gguf_maker_f32(&l.maker, "gemma3.final_logit_softcapping", 30);
+	refused_model(&l, ENOTSUP, "gemma3.final_logit_softcapping to 30");
+}
+
+static void refuses_attention_that_cools_down(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "mistral3-yarn");
+	gguf_maker_f32(&l.maker, "mistral3.attention.temperature_scale", 0.1f);
+	refused_model(&l, ENOTSUP, "mistral3.attention.temperature_scale");
+}
+
+static void refuses_attention_that_looks_ahead(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_bool(&l.maker, "llama.attention.causal", 0);
+	refused_model(&l, ENOTSUP, "see later ones");
+}
+
+static void refuses_a_scale_of_nothing(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "llama");
+	gguf_maker_f32(&l.maker, "llama.residual_scale", 0);
+	refused_model(&l, EBADMSG, "llama.residual_scale is 0");
+}
+
+static void refuses_a_window_beyond_every_context(void **state)
+{
+	struct tiny_model tiny = tiny_model_default;
+	struct loaded l;
+
+	(void)state;
+	tiny.window = MODEL_CONTEXT_MAX + 1;
+	tiny_model_make(&tiny, &l.maker);
+	refused_model(&l, EBADMSG, "llama.attention.sliding_window is 16777217");
+}
+
+static void refuses_a_fused_matrix_of_other_size(void **state)
+{
+	static const uint64_t dims[] = {256, 100};
+	struct loaded l;
+
+	(void)state;
 	tiny_model_make(&tiny_model_default, &l.maker);
-	gguf_maker_u32(&l.maker, "llama.expert_count", 8);
+	gguf_maker_tensor(&l.maker, "blk.0.attn_qkv.weight", TENSOR_F32, 2, dims, NULL, 102400);
+	refused_model(&l, EBADMSG, "tensor blk.0.attn_qkv.weight is 256 x 100");
+}
+
+static void reads_experts(void **state)
+{
+	const struct model_layer *layer;
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "qwen3moe");
+	assert_int_equal(l.model->n_experts, 16);
+	assert_int_equal(l.model->n_experts_used, 3);
+	assert_true(l.model->experts_sum_to_one);
+	layer = &l.model->layers[1];
+	assert_int_equal(layer->router->n_rows, 16);
+	assert_int_equal(layer->gate->n_experts, 16);
+	assert_int_equal(layer->gate->n_rows, 64);
+	assert_int_equal(layer->down->n_cols, 64);
+	assert_int_equal(matrix_bytes(layer->down), 16 * 64 * 96 * 4);
+	unload(&l);
+}
+
+static void the_weights_of_olmoe_do_not_sum_to_one(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "olmoe");
+	assert_false(l.model->experts_sum_to_one);
+	assert_int_equal(l.model->layers[0].q_norm.n, 128);
+	unload(&l);
+}
+
+/* Each expert begins with a tile of its own. */
+static void packing_keeps_experts_apart(void **state)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	const struct matrix *gate;
+	struct packed_params params = {0};
+	struct packed *packed;
+	struct loaded l;
+
+	(void)state;
+	tiny.n_ff = 20; /* a tile and a quarter */
+	tiny_model_make(&tiny, &l.maker);
+	assert_int_equal(load(&l), 0);
+	assert_int_equal(thread_pool_create(2, NULL, &params.pool), 0);
+	params.model = l.model;
+	assert_int_equal(packed_create(&params, &packed), 0);
+	gate = l.model->layers[1].gate;
+	assert_int_equal(packed_bytes_of(gate), 4 * packed_matrix_bytes(gate->type, 20, 96));
+	for (uint32_t r = 0; r < 4 * 20; r++) {
+		uint32_t tile = r / 20 * 2 + r % 20 / PACKED_ROWS;
+		float got[96];
+
+		packed_tile_row_to_float(gate->type,
+					 packed_matrix(packed, gate->id) +
+						 tile * packed_tile_bytes(gate->type, 96),
+					 r % 20 % PACKED_ROWS, 96, got);
+		assert_memory_equal(got, matrix_data(gate) + r * sizeof(got), sizeof(got));
+	}
+	packed_destroy(packed);
+	thread_pool_destroy(params.pool);
+	unload(&l);
+}
+
+static void refuse_counts(uint32_t n_experts, uint32_t n_used, const char *words)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	struct loaded l;
+
+	tiny.n_experts = n_experts;
+	tiny.n_experts_used = n_used;
+	tiny_model_make(&tiny, &l.maker);
+	refused_model(&l, EBADMSG, words);
+}
+
+static void refuses_to_use_no_expert(void **state)
+{
+	(void)state;
+	refuse_counts(4, 0, "llama.expert_used_count is 0");
+}
+
+static void refuses_to_use_more_experts_than_there_are(void **state)
+{
+	(void)state;
+	refuse_counts(4, 5, "llama.expert_used_count is 5");
+}
+
+static void refuses_too_many_experts(void **state)
+{
+	(void)state;
+	refuse_counts(MODEL_EXPERTS_MAX + 1, 2, "llama.expert_count is 1025");
+}
+
+static void refuses_another_number_of_experts_than_said(void **state)
+{
+	struct tiny_model tiny = arch_case_find("mixtral")->model;
+	static const uint64_t dims[] = {96, 5};
+	struct loaded l;
+
+	(void)state;
+	tiny.n_experts = 0; /* dense, with a router on top */
+	tiny_model_make(&tiny, &l.maker);
+	gguf_maker_u32(&l.maker, "llama.expert_count", 4);
+	gguf_maker_u32(&l.maker, "llama.expert_used_count", 2);
+	gguf_maker_tensor(&l.maker, "blk.0.ffn_gate_inp.weight", TENSOR_F32, 2, dims, NULL, 1920);
+	refused_model(&l, EBADMSG, "tensor blk.0.ffn_gate_inp.weight is 96 x 5");
+}
+
+static void refuses_a_router_without_experts(void **state)
+{
+	static const uint64_t dims[] = {256, 4};
+	struct loaded l;
+
+	(void)state;
+	tiny_model_make(&tiny_model_default, &l.maker);
+	gguf_maker_tensor(&l.maker, "blk.0.ffn_gate_inp.weight", TENSOR_F32, 2, dims, NULL, 4096);
+	refused_model(&l, EBADMSG, "llama.expert_count is 0");
+}
+
+static void refuses_shared_experts(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "qwen3moe");
+	gguf_maker_u32(&l.maker, "qwen3moe.expert_shared_count", 1);
+	refused_model(&l, ENOTSUP, "qwen3moe.expert_shared_count to 1");
+}
+
+static void refuses_experts_where_it_does_not_know_their_weights(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "qwen2");
+	gguf_maker_u32(&l.maker, "qwen2.expert_count", 8);
 	refused_model(&l, ENOTSUP, "mixture of 8 experts");
-	tiny_model_make(&tiny_model_default, &l.maker);
-	gguf_maker_string(&l.maker, "llama.rope.scaling.type", "yarn");
-	refused_model(&l, ENOTSUP, "'yarn'");
 }
 
 static void refuses_types_it_cannot_compute(void **state)
@@ -291,7 +759,7 @@ static void check_packed(const struct packing *p)
 		uint8_t *tile = malloc(tile_bytes);
 		uint32_t last = (matrix->n_rows - 1) / PACKED_ROWS * PACKED_ROWS;
 
-		packed_tile_write(matrix->type, matrix->tensor->data + last * row_bytes, row_bytes,
+		packed_tile_write(matrix->type, matrix_data(matrix) + last * row_bytes, row_bytes,
 				  matrix->n_rows - last, matrix->n_cols, tile);
 		assert_memory_equal(packed_matrix(p->packed, i) + last / PACKED_ROWS * tile_bytes,
 				    tile, tile_bytes);
@@ -407,7 +875,41 @@ int main(void)
 		cmocka_unit_test(refuses_other_architectures),
 		cmocka_unit_test(refuses_a_shape_that_contradicts),
 		cmocka_unit_test(refuses_tensors_without_a_role),
-		cmocka_unit_test(refuses_experts_and_scalings),
+		cmocka_unit_test(reads_every_architecture),
+		cmocka_unit_test(reads_the_divisors_of_llama3),
+		cmocka_unit_test(reads_a_window),
+		cmocka_unit_test(reads_yarn),
+		cmocka_unit_test(every_fourth_layer_of_smollm3_does_not_rotate),
+		cmocka_unit_test(reads_the_biases_of_qwen2),
+		cmocka_unit_test(reads_the_norms_of_qwen3),
+		cmocka_unit_test(reads_the_scales_of_granite),
+		cmocka_unit_test(a_granite_may_not_rotate),
+		cmocka_unit_test(reads_the_fused_matrices_of_phi3),
+		cmocka_unit_test(packing_takes_any_rows_of_a_tensor),
+		cmocka_unit_test(refuses_an_unknown_scaling),
+		cmocka_unit_test(refuses_longrope_without_its_factors),
+		cmocka_unit_test(refuses_a_factor_of_nothing),
+		cmocka_unit_test(refuses_a_magnitude_of_nothing),
+		cmocka_unit_test(refuses_yarn_that_ends_before_it_begins),
+		cmocka_unit_test(refuses_a_base_of_one),
+		cmocka_unit_test(refuses_rotation_of_odd_dimensions),
+		cmocka_unit_test(refuses_one_set_of_factors_of_two),
+		cmocka_unit_test(refuses_capped_logits),
+		cmocka_unit_test(refuses_attention_that_cools_down),
+		cmocka_unit_test(refuses_attention_that_looks_ahead),
+		cmocka_unit_test(refuses_a_scale_of_nothing),
+		cmocka_unit_test(refuses_a_window_beyond_every_context),
+		cmocka_unit_test(refuses_a_fused_matrix_of_other_size),
+		cmocka_unit_test(reads_experts),
+		cmocka_unit_test(the_weights_of_olmoe_do_not_sum_to_one),
+		cmocka_unit_test(packing_keeps_experts_apart),
+		cmocka_unit_test(refuses_to_use_no_expert),
+		cmocka_unit_test(refuses_to_use_more_experts_than_there_are),
+		cmocka_unit_test(refuses_too_many_experts),
+		cmocka_unit_test(refuses_another_number_of_experts_than_said),
+		cmocka_unit_test(refuses_a_router_without_experts),
+		cmocka_unit_test(refuses_shared_experts),
+		cmocka_unit_test(refuses_experts_where_it_does_not_know_their_weights),
 		cmocka_unit_test(refuses_types_it_cannot_compute),
 		cmocka_unit_test(packs_once_and_maps_after),
 		cmocka_unit_test(a_changed_model_is_packed_anew),

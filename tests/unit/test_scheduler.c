@@ -2,6 +2,7 @@
 /* Graphs and the pure decisions over them: placement of values, size of the cache, the cut. */
 #include <errno.h>
 
+#include "arch_cases.h"
 #include "array.h"
 #include "check.h"
 #include "graph.h"
@@ -42,6 +43,7 @@ static struct tiny_model gemma(uint32_t n_layers)
 	struct tiny_model tiny = tiny_model_default;
 
 	tiny.arch = "gemma3";
+	tiny.window = 96;
 	tiny.n_layers = n_layers;
 	return tiny;
 }
@@ -60,6 +62,50 @@ static void a_llama_layer_is_six_ops(void **state)
 	assert_int_equal(b.graph->n_kv_groups, 1);
 	assert_int_equal(b.graph->values[b.graph->logits].n_cols, 260);
 	assert_int_equal(b.graph->values[b.graph->logits].rows, ROWS_OUTPUTS);
+	unbuild(&b);
+}
+
+static void a_layer_of_experts_is_nine_ops(void **state)
+{
+	static const enum op_kind kinds[] = {OP_MATMUL,	    OP_ROPE,	      OP_ATTENTION,
+					     OP_MATMUL,	    OP_MATMUL,	      OP_ROUTE,
+					     OP_EXPERT_GLU, OP_EXPERT_MATMUL, OP_MIX};
+	struct built b;
+
+	(void)state;
+	build(&b, &arch_case_find("qwen3moe")->model);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_int_equal(b.graph->ops[1 + i].kind, kinds[i]);
+	unbuild(&b);
+}
+
+/* 3 of 16 experts, 64 x 96 floats each */
+static void only_the_experts_in_use_are_read(void **state)
+{
+	enum { DOWN = 1 + 7 };
+	struct built b;
+
+	(void)state;
+	build(&b, &arch_case_find("qwen3moe")->model);
+	assert_int_equal(op_cost(b.graph, &b.graph->ops[DOWN], 1, 1, 0).weight_bytes,
+			 3 * 64 * 96 * 4);
+	assert_int_equal(op_cost(b.graph, &b.graph->ops[DOWN], 100, 1, 0).weight_bytes,
+			 16 * 64 * 96 * 4);
+	assert_int_equal(op_cost(b.graph, &b.graph->ops[DOWN], 2, 1, 0).flops, 2 * 2 * 3 * 64 * 96);
+	unbuild(&b);
+}
+
+/* OLMoE's norms over all heads are ops of their own. */
+static void norms_over_all_heads_come_before_rotation(void **state)
+{
+	struct built b;
+
+	(void)state;
+	build(&b, &arch_case_find("olmoe")->model);
+	assert_int_equal(b.graph->ops[2].kind, OP_NORM);
+	assert_int_equal(b.graph->ops[3].kind, OP_NORM);
+	assert_int_equal(b.graph->ops[4].kind, OP_ROPE);
+	assert_int_equal(b.graph->ops[4].q_norm.n, 0);
 	unbuild(&b);
 }
 
@@ -278,6 +324,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_llama_layer_is_six_ops),
+		cmocka_unit_test(a_layer_of_experts_is_nine_ops),
+		cmocka_unit_test(only_the_experts_in_use_are_read),
+		cmocka_unit_test(norms_over_all_heads_come_before_rotation),
 		cmocka_unit_test(windows_make_a_second_group),
 		cmocka_unit_test(flops_are_two_per_weight),
 		cmocka_unit_test(attention_cost_follows_the_window),

@@ -157,26 +157,44 @@ uint64_t kv_page_bytes(enum kv_type type, uint32_t n_head_kv, uint32_t head_dim)
 	return values + 2 * (uint64_t)KV_PAGE * n_head_kv * div_up(head_dim, 32) * 2;
 }
 
-void rope_frequencies(const struct rope *rope, double *ret_frequencies)
+/* How much of pair I's angle is left by the scaling of positions. */
+static double rope_slowdown(const struct rope *rope, uint32_t i)
 {
+	double scale = (double)rope->scale, span, kept;
+
+	if (!rope->is_yarn)
+		return scale;
+	span = fmax(rope->ramp_end - rope->ramp_begin, 0.001);
+	kept = 1 - fmin(fmax((i - rope->ramp_begin) / span, 0), 1);
+	return scale * (1 - kept) + kept;
+}
+
+void rope_frequencies(const struct rope *rope, uint32_t n_ctx, double *ret_frequencies)
+{
+	const struct vector *factors = rope->long_factors.n > 0 && n_ctx > rope->n_ctx_short
+					       ? &rope->long_factors
+					       : &rope->factors;
+
 	for (uint32_t i = 0; i < rope->n_dims / 2; i++) {
 		double exponent = -2.0 * i / rope->n_dims;
-		double factor = rope->factors.n > 0 ? (double)rope->factors.data[i] : 1;
+		double factor = factors->n > 0 ? (double)factors->data[i] : 1;
 
 		ret_frequencies[i] =
-			pow((double)rope->base, exponent) * (double)rope->scale / factor;
+			pow((double)rope->base, exponent) * rope_slowdown(rope, i) / factor;
 	}
 }
 
-void rope_table(const double *frequencies, uint32_t n_pairs, const uint32_t *positions, uint32_t n,
-		float *ret_table)
+void rope_table(const struct rope *rope, const double *frequencies, const uint32_t *positions,
+		uint32_t n, float *ret_table)
 {
+	double magnitude = (double)rope->magnitude;
+
 	for (uint32_t t = 0; t < n; t++) {
-		for (uint32_t i = 0; i < n_pairs; i++, ret_table += 2) {
+		for (uint32_t i = 0; i < rope->n_dims / 2; i++, ret_table += 2) {
 			double angle = positions[t] * frequencies[i];
 
-			ret_table[0] = (float)cos(angle);
-			ret_table[1] = (float)sin(angle);
+			ret_table[0] = (float)(magnitude * cos(angle));
+			ret_table[1] = (float)(magnitude * sin(angle));
 		}
 	}
 }

@@ -199,11 +199,11 @@ uint64_t kv_page_bytes(enum kv_type type, uint32_t n_head_kv, uint32_t head_dim)
 
 /*
  * cos and sin for the positions of a step, into TABLE [n][n_dims / 2][2]. FREQUENCIES [n_dims / 2]
- * come from rope_frequencies(). Angles are reckoned in double, because at position 30 000 a float's
- * angle is off by a thousandth of a turn.
+ * come from rope_frequencies(), for sequences of up to N_CTX positions. Angles are reckoned in
+ * double, because at position 30 000 a float's angle is off by a thousandth of a turn.
  */
-void rope_frequencies(const struct rope *rope, double *ret_frequencies);
-void rope_table(const double *frequencies, uint32_t n_pairs, const uint32_t *positions, uint32_t n,
-		float *ret_table);
+void rope_frequencies(const struct rope *rope, uint32_t n_ctx, double *ret_frequencies);
+void rope_table(const struct rope *rope, const double *frequencies, const uint32_t *positions,
+		uint32_t n, float *ret_table);
 
 #endif

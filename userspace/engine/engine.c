@@ -261,8 +261,8 @@ static int make_weight(struct engine *engine, struct engine_device *device,
 		       const struct matrix *matrix)
 {
 	struct buffer_params params = {
-		.size_bytes = matrix->tensor->size_bytes,
-		.initial = matrix->tensor->data,
+		.size_bytes = matrix_bytes(matrix),
+		.initial = matrix_data(matrix),
 		.read_only = true,
 	};
 
@@ -270,8 +270,7 @@ static int make_weight(struct engine *engine, struct engine_device *device,
 		return 0;
 	if (device_weight_form(device->device) == WEIGHTS_PACKED) {
 		params.initial = packed_matrix(engine->packed, matrix->id);
-		params.size_bytes =
-			packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols);
+		params.size_bytes = packed_bytes_of(matrix);
 	}
 	return buffer_create(device->device, &params, &device->weights[matrix->id]);
 }

@@ -40,7 +40,8 @@ int step_memory_init(struct engine *engine)
 		memory->rope[i] = calloc(2 * pairs * params->n_batch + 1, sizeof(float));
 		complete = complete && memory->frequencies[i] && memory->rope[i];
 		if (complete)
-			rope_frequencies(&engine->model->ropes[i], memory->frequencies[i]);
+			rope_frequencies(&engine->model->ropes[i], params->n_ctx,
+					 memory->frequencies[i]);
 	}
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
@@ -182,8 +183,8 @@ static void fill_step(struct engine *engine, struct step *step)
 	struct step_memory *memory = &engine->step;
 
 	for (uint32_t i = 0; i < engine->model->n_ropes; i++) {
-		rope_table(memory->frequencies[i], engine->model->ropes[i].n_dims / 2,
-			   memory->positions, step->n_tokens, memory->rope[i]);
+		rope_table(&engine->model->ropes[i], memory->frequencies[i], memory->positions,
+			   step->n_tokens, memory->rope[i]);
 		step->rope[i] = memory->rope[i];
 	}
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++)

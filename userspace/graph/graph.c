@@ -6,9 +6,17 @@
 #include "graph.h"
 
 static const char *const op_names[OP_KINDS] = {
-	[OP_EMBED] = "embed",	[OP_NORM] = "norm", [OP_MATMUL] = "matmul",
-	[OP_GLU] = "glu",	[OP_ROPE] = "rope", [OP_ATTENTION] = "attention",
+	[OP_EMBED] = "embed",
+	[OP_NORM] = "norm",
+	[OP_MATMUL] = "matmul",
+	[OP_GLU] = "glu",
+	[OP_ROPE] = "rope",
+	[OP_ATTENTION] = "attention",
 	[OP_SELECT] = "select",
+	[OP_ROUTE] = "route",
+	[OP_EXPERT_GLU] = "expert_glu",
+	[OP_EXPERT_MATMUL] = "expert_matmul",
+	[OP_MIX] = "mix",
 };
 
 const char *op_kind_name(enum op_kind kind)
@@ -66,6 +74,14 @@ static uint64_t op_flops(const struct graph *graph, const struct op *op, uint64_
 		for (uint32_t i = 0; i < op->n_weights; i++)
 			flops += 2 * rows * op->weight[i]->n_rows * op->weight[i]->n_cols;
 		return flops;
+	case OP_EXPERT_GLU:
+	case OP_EXPERT_MATMUL:
+		for (uint32_t i = 0; i < op->n_weights; i++)
+			flops += 2 * rows * op->n_used * op->weight[i]->n_rows *
+				 op->weight[i]->n_cols;
+		return flops;
+	case OP_MIX:
+		return 2 * rows * graph->values[op->in[0]].n_cols;
 	case OP_ATTENTION:
 		return 4 * positions_seen(op, n_tokens, depth) * op->n_head * op->head_dim;
 	case OP_ROPE:
@@ -83,8 +99,14 @@ static uint64_t op_weight_bytes(const struct op *op, uint64_t rows)
 
 	if (op->kind == OP_EMBED)
 		return rows * tensor_row_bytes(op->weight[0]->type, op->weight[0]->n_cols);
-	for (uint32_t i = 0; i < op->n_weights; i++)
-		bytes += op->weight[i]->tensor->size_bytes;
+	for (uint32_t i = 0; i < op->n_weights; i++) {
+		const struct matrix *matrix = op->weight[i];
+
+		/* At worst every token uses other experts. */
+		bytes += op->n_used > 0 ? matrix_bytes(matrix) / matrix->n_experts *
+						  MIN(rows * op->n_used, matrix->n_experts)
+					: matrix_bytes(matrix);
+	}
 	return bytes;
 }
 

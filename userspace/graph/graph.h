@@ -25,7 +25,7 @@ enum op_kind {
 	OP_EMBED,
 	/* out[0] = normed(in[0]) (+ add), normed(x) = x / sqrt(mean(x^2) + eps) * norm */
 	OP_NORM,
-	/* out[i] = weight[i] x (+ bias[i]) (+ add, only where n_weights is 1),
+	/* out[i] = scale * (weight[i] x (+ bias[i])) (+ add, only where n_weights is 1),
 	 * x = normed(in[0]) if norm is set, else in[0] */
 	OP_MATMUL,
 	/* out[0] = act(weight[0] x) * (weight[1] x), x as above */
@@ -33,11 +33,24 @@ enum op_kind {
 	/* in = q, k, v. Each head of q and k is normed by q_norm, k_norm where set and rotated;
 	 * out[0] = q; k and v of the token go to the layer's cache at the token's position. */
 	OP_ROPE,
-	/* in[0] = q; out[0] = per head, softmax(attention_scale q K) V over the cached positions of
+	/* in[0] = q; out[0] = per head, softmax(scale q K) V over the cached positions of
 	 * the token's sequence that its window shows, its own included */
 	OP_ATTENTION,
 	/* out[0] = the rows of in[0] whose logits are wanted, in the order of the step's outputs */
 	OP_SELECT,
+	/* in[0] = scores of all experts; out[0] = of the n_used largest, the largest first (the lower
+	 * of equals): their numbers, as floats, then their weights: softmax over all experts' scores,
+	 * or over those of the used where sums_to_one */
+	OP_ROUTE,
+	/* Per expert e used, one after another: out[0] = act(weight[0] of e x) * (weight[1] of e x),
+	 * x as above; in[1] = what OP_ROUTE gave */
+	OP_EXPERT_GLU,
+	/* Per expert e used: out[0] = weight[0] of e x, x the part of in[0] that is e's; in[1] = as
+	 * above */
+	OP_EXPERT_MATMUL,
+	/* out[0] = scale * sum over the experts used of weight * part of in[0] (+ add); in[1] = as
+	 * above */
+	OP_MIX,
 	OP_KINDS,
 };
 
@@ -63,8 +76,10 @@ struct op {
 	struct vector bias[OP_WEIGHTS_MAX]; /* n == 0: none */
 	struct vector norm;
 	float eps;
-	float scale; /* OP_EMBED, OP_ATTENTION */
+	float scale; /* OP_EMBED, OP_MATMUL, OP_ATTENTION, OP_MIX */
 	enum activation activation;
+	uint32_t n_used; /* OP_ROUTE and what comes after it: experts of a token */
+	bool sums_to_one;
 	/* OP_ROPE, OP_ATTENTION */
 	uint32_t n_head;
 	uint32_t n_head_kv;

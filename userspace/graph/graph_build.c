@@ -52,6 +52,7 @@ static struct op new_op(enum op_kind kind, int32_t layer, int32_t in)
 		.layer = layer,
 		.in = {in, NO_VALUE, NO_VALUE},
 		.add = NO_VALUE,
+		.scale = 1,
 		.out = {NO_VALUE, NO_VALUE, NO_VALUE},
 	};
 }
@@ -99,13 +100,15 @@ static void set_matmul(struct builder *b, struct op *op, uint32_t i, const struc
 	op->n_weights = i + 1;
 }
 
-/* W in (+ bias) (+ add) */
+/* W in (+ bias), of which the residual stream ADD gets its share */
 static int32_t matmul(struct builder *b, int32_t layer, int32_t in, const struct matrix *weight,
 		      struct vector bias, int32_t add, const char *name)
 {
 	struct op op = new_op(OP_MATMUL, layer, in);
 
 	op.add = add;
+	if (add != NO_VALUE)
+		op.scale = b->graph->model->residual_scale;
 	set_matmul(b, &op, 0, weight, bias, name);
 	add_op(b, &op);
 	return op.out[0];
@@ -135,6 +138,12 @@ static uint32_t kv_group_of(struct graph *graph, uint32_t window)
 	return i;
 }
 
+/* Norms over all heads are operations of their own; those of each head are done while rotating. */
+static bool norms_all_heads(const struct model *model, const struct model_layer *layer)
+{
+	return layer->q_norm.n > 0 && layer->q_norm.n != model->head_dim;
+}
+
 static void set_heads(struct graph *graph, struct op *op, const struct model_layer *layer)
 {
 	op->n_head = layer->n_head;
@@ -143,8 +152,10 @@ static void set_heads(struct graph *graph, struct op *op, const struct model_lay
 	op->window = layer->window;
 	op->rope = layer->rope;
 	op->kv_group = kv_group_of(graph, layer->window);
-	op->q_norm = layer->q_norm;
-	op->k_norm = layer->k_norm;
+	if (!norms_all_heads(graph->model, layer)) {
+		op->q_norm = layer->q_norm;
+		op->k_norm = layer->k_norm;
+	}
 	op->eps = graph->model->norm_eps;
 	op->scale = graph->model->attention_scale;
 }
@@ -165,6 +176,10 @@ static int32_t attention_block(struct builder *b, int32_t i, const struct model_
 
 	rope = new_op(OP_ROPE, i, qkv.out[0]);
 	rope.in[1] = qkv.out[1];
+	if (norms_all_heads(graph->model, layer)) {
+		rope.in[0] = norm_add(b, i, qkv.out[0], layer->q_norm, NO_VALUE);
+		rope.in[1] = norm_add(b, i, qkv.out[1], layer->k_norm, NO_VALUE);
+	}
 	rope.in[2] = qkv.out[2];
 	set_heads(graph, &rope, layer);
 	graph->kv_groups[rope.kv_group].n_layers++;
@@ -190,19 +205,71 @@ static int32_t attention_output(struct builder *b, int32_t i, const struct model
 	return norm_add(b, i, y, layer->post_attn_norm, x);
 }
 
-static int32_t ffn_block(struct builder *b, int32_t i, const struct model_layer *layer, int32_t x)
+static void set_glu(struct builder *b, struct op *op, const struct model_layer *layer)
 {
 	const struct model *model = b->graph->model;
+
+	op->norm = layer->ffn_norm;
+	op->eps = model->norm_eps;
+	op->activation = model->activation;
+	op->n_weights = 2;
+	op->weight[0] = layer->gate;
+	op->weight[1] = layer->up;
+}
+
+/* The router chooses, the experts work side by side, their results are mixed. */
+static int32_t expert_block(struct builder *b, int32_t i, const struct model_layer *layer,
+			    int32_t x)
+{
+	const struct model *model = b->graph->model;
+	uint32_t n_used = model->n_experts_used;
+	struct op scores = new_op(OP_MATMUL, i, x), route, glu, down, mix;
+
+	scores.norm = layer->ffn_norm;
+	scores.eps = model->norm_eps;
+	set_matmul(b, &scores, 0, layer->router, (struct vector){0}, "scores");
+	add_op(b, &scores);
+
+	route = new_op(OP_ROUTE, i, scores.out[0]);
+	route.n_used = n_used;
+	route.sums_to_one = model->experts_sum_to_one;
+	route.out[0] = add_value(b, "route", rows_of(b, x), 2 * n_used);
+	add_op(b, &route);
+
+	glu = new_op(OP_EXPERT_GLU, i, x);
+	set_glu(b, &glu, layer);
+	glu.in[1] = route.out[0];
+	glu.n_used = n_used;
+	glu.out[0] = add_value(b, "ff", rows_of(b, x), n_used * layer->n_ff);
+	add_op(b, &glu);
+
+	down = new_op(OP_EXPERT_MATMUL, i, glu.out[0]);
+	down.in[1] = route.out[0];
+	down.n_used = n_used;
+	down.n_weights = 1;
+	down.weight[0] = layer->down;
+	down.out[0] = add_value(b, "parts", rows_of(b, x), n_used * model->n_embd);
+	add_op(b, &down);
+
+	mix = new_op(OP_MIX, i, down.out[0]);
+	mix.in[1] = route.out[0];
+	mix.n_used = n_used;
+	mix.add = x;
+	mix.scale = model->residual_scale;
+	mix.out[0] = add_value(b, "x", rows_of(b, x), model->n_embd);
+	add_op(b, &mix);
+	return mix.out[0];
+}
+
+static int32_t ffn_block(struct builder *b, int32_t i, const struct model_layer *layer, int32_t x)
+{
 	struct op glu = new_op(OP_GLU, i, x);
 	struct vector none = {0};
 	int32_t y;
 
-	glu.norm = layer->ffn_norm;
-	glu.eps = model->norm_eps;
-	glu.activation = model->activation;
-	glu.n_weights = 2;
-	glu.weight[0] = layer->gate;
-	glu.weight[1] = layer->up;
+	if (layer->router)
+		return expert_block(b, i, layer, x);
+	set_glu(b, &glu, layer);
 	glu.out[0] = add_value(b, "ff", rows_of(b, x), layer->n_ff);
 	add_op(b, &glu);
 
@@ -234,6 +301,7 @@ static int32_t head_block(struct builder *b, int32_t x)
 
 	op.norm = model->output_norm;
 	op.eps = model->norm_eps;
+	op.scale = model->logit_scale;
 	set_matmul(b, &op, 0, model->output, (struct vector){0}, "logits");
 	add_op(b, &op);
 	return op.out[0];

@@ -19,15 +19,22 @@ enum {
 	MODEL_ROPES_MAX = 2,
 	MODEL_DIMENSION_MAX = 1 << 20, /* of any hyper-parameter that sizes a buffer */
 	MODEL_CONTEXT_MAX = 1 << 24,
+	MODEL_EXPERTS_MAX = 1024,
 };
 
-/* A matrix in the file: n_rows rows of n_cols values; it maps n_cols inputs to n_rows outputs. */
+/*
+ * A matrix in the file: n_rows rows of n_cols values; it maps n_cols inputs to n_rows outputs. Where
+ * a file keeps several in one tensor, it is some of the tensor's rows. The matrices of a layer's
+ * experts are one: those of the first expert, then those of the second, ...
+ */
 struct matrix {
 	const struct gguf_tensor *tensor;
 	enum tensor_type type;
-	uint32_t n_rows;
+	uint32_t n_rows; /* of one expert */
 	uint32_t n_cols;
-	uint32_t id; /* index into model->matrices */
+	uint32_t id;	    /* index into model->matrices */
+	uint32_t first_row; /* in the tensor */
+	uint32_t n_experts; /* 1 where there are none */
 };
 
 /* A vector as floats, whatever its type in the file. */
@@ -41,13 +48,22 @@ enum rope_style {
 	ROPE_HALVES, /* rotates (0, n/2), (1, n/2 + 1), ... (NEOX) */
 };
 
-/* Angle of pair i at position p: p * scale * base^(-2i/n_dims) / factors[i]. */
+/*
+ * Angle of pair i at position p: p * base^(-2i/n_dims) / factors[i], times scale; with YaRN
+ * (arXiv 2309.00071) pairs up to ramp_begin are not scaled, those from ramp_end on are, and those
+ * between are mixed.
+ */
 struct rope {
 	enum rope_style style;
-	uint32_t n_dims; /* of each head, even; the rest is left as it is */
+	uint32_t n_dims; /* of each head, even; the rest is left as it is; 0: no rotation */
 	float base;
 	float scale;
-	struct vector factors; /* [n_dims / 2], or n == 0 */
+	float magnitude; /* of sine and cosine */
+	bool is_yarn;
+	double ramp_begin, ramp_end; /* pairs */
+	struct vector factors;	     /* [n_dims / 2], or n == 0: 1 */
+	struct vector long_factors;  /* in their place, in contexts of more than ... */
+	uint32_t n_ctx_short;	     /* ... this */
 };
 
 enum activation {
@@ -63,16 +79,17 @@ struct model_layer {
 	uint32_t window; /* positions a token sees, itself included; 0: all */
 	uint32_t rope;	 /* index into model->ropes */
 	struct vector attn_norm, ffn_norm;
-	struct vector q_norm, k_norm; /* [head_dim] */
+	struct vector q_norm, k_norm; /* [head_dim]: of each head; or over all heads at once */
 	struct vector post_attn_norm, post_ffn_norm;
 	struct vector q_bias, k_bias, v_bias, o_bias;
 	const struct matrix *q, *k, *v, *o;
-	const struct matrix *gate, *up, *down;
+	const struct matrix *router;	       /* n_experts rows, or NULL: one dense block */
+	const struct matrix *gate, *up, *down; /* of n_experts each where there is a router */
 };
 
 struct model {
 	const struct gguf *gguf;
-	const char *arch; /* "llama", "gemma3" */
+	const char *arch; /* "llama", "gemma3", ... */
 	uint32_t n_layers;
 	uint32_t n_embd;
 	uint32_t n_vocab;
@@ -81,7 +98,12 @@ struct model {
 	float norm_eps;
 	float embedding_scale;
 	float attention_scale;
+	float residual_scale; /* of what a block adds to the residual stream */
+	float logit_scale;
 	enum activation activation;
+	uint32_t n_experts; /* of a layer that has any; 0: none has */
+	uint32_t n_experts_used;
+	bool experts_sum_to_one; /* the weights of those used, or of all */
 	struct rope ropes[MODEL_ROPES_MAX];
 	uint32_t n_ropes;
 	struct vector output_norm;
@@ -100,6 +122,10 @@ struct model {
  */
 int model_create(const struct gguf *gguf, const struct log *log, struct model **ret_model);
 void model_destroy(struct model *model);
+
+/* The rows of a matrix in the file, and how many bytes they are (of all experts). */
+const uint8_t *matrix_data(const struct matrix *matrix);
+uint64_t matrix_bytes(const struct matrix *matrix);
 
 /* Bytes of all matrices as stored in the file. */
 uint64_t model_weight_bytes(const struct model *model);

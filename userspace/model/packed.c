@@ -51,6 +51,12 @@ struct packed {
 
 DEFINE_CLEANUP(struct packed, packed_destroy)
 
+uint64_t packed_bytes_of(const struct matrix *matrix)
+{
+	return matrix->n_experts *
+	       packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols);
+}
+
 /* Where each matrix goes; the total is returned. */
 static uint64_t lay_out(const struct model *model, uint64_t header_bytes, uint64_t *ret_offsets)
 {
@@ -61,8 +67,7 @@ static uint64_t lay_out(const struct model *model, uint64_t header_bytes, uint64
 
 		if (ret_offsets)
 			ret_offsets[i] = at;
-		at += round_up(packed_matrix_bytes(matrix->type, matrix->n_rows, matrix->n_cols),
-			       PAGE);
+		at += round_up(packed_bytes_of(matrix), PAGE);
 	}
 	return at;
 }
@@ -117,11 +122,14 @@ static void pack_tiles(struct pack_job *job, const struct matrix *matrix, size_t
 {
 	uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
 	uint64_t row_bytes = tensor_row_bytes(matrix->type, matrix->n_cols);
+	size_t per_expert = div_up(matrix->n_rows, PACKED_ROWS);
 
 	for (size_t tile = first; tile < last; tile++) {
-		uint32_t row = (uint32_t)tile * PACKED_ROWS;
+		uint64_t expert_row = tile / per_expert * matrix->n_rows;
+		uint32_t row = (uint32_t)(tile % per_expert) * PACKED_ROWS;
 
-		packed_tile_write(matrix->type, matrix->tensor->data + row * row_bytes, row_bytes,
+		packed_tile_write(matrix->type,
+				  matrix_data(matrix) + (expert_row + row) * row_bytes, row_bytes,
 				  MIN(matrix->n_rows - row, PACKED_ROWS), matrix->n_cols,
 				  out + (tile - first) * tile_bytes);
 	}
@@ -144,7 +152,7 @@ static int pack_chunk(struct pack_job *job, const struct matrix *matrix, size_t 
 static int pack_matrix(struct pack_job *job, const struct matrix *matrix, unsigned index)
 {
 	uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
-	size_t n_tiles = div_up(matrix->n_rows, PACKED_ROWS);
+	size_t n_tiles = matrix->n_experts * div_up(matrix->n_rows, PACKED_ROWS);
 	size_t chunk = MAX(WRITE_BYTES / tile_bytes, 1), first, last;
 	_cleanup_free_ uint8_t *buffer = NULL;
 	int r = 0;

@@ -38,6 +38,9 @@ void packed_destroy(struct packed *packed);
 /* Matrix ID (struct matrix) in tile layout, 4096-byte aligned; lives as long as the struct packed. */
 const uint8_t *packed_matrix(const struct packed *packed, uint32_t id);
 
+/* Bytes of a matrix in tile layout: each expert's rows begin with a tile of their own. */
+uint64_t packed_bytes_of(const struct matrix *matrix);
+
 /* Bytes of all matrices in tile layout; callable before anything is packed. */
 uint64_t packed_bytes(const struct model *model);
 

@@ -21,9 +21,17 @@
 typedef void (*op_fn)(const struct cpu_run *run, const struct op *op, unsigned index);
 
 static const op_fn op_functions[OP_KINDS] = {
-	[OP_EMBED] = cpu_embed,	  [OP_NORM] = cpu_norm, [OP_MATMUL] = cpu_matmul,
-	[OP_GLU] = cpu_matmul,	  [OP_ROPE] = cpu_rope, [OP_ATTENTION] = cpu_attention,
+	[OP_EMBED] = cpu_embed,
+	[OP_NORM] = cpu_norm,
+	[OP_MATMUL] = cpu_matmul,
+	[OP_GLU] = cpu_matmul,
+	[OP_ROPE] = cpu_rope,
+	[OP_ATTENTION] = cpu_attention,
 	[OP_SELECT] = cpu_select,
+	[OP_ROUTE] = cpu_route,
+	[OP_EXPERT_GLU] = cpu_experts,
+	[OP_EXPERT_MATMUL] = cpu_experts,
+	[OP_MIX] = cpu_mix,
 };
 
 /* ---- choice of kernels ---- */
@@ -154,6 +162,7 @@ static void member_finish(struct cpu_member *member)
 	free(member->q);
 	free(member->attention.max);
 	free(member->attention.page_f32);
+	expert_plan_finish(&member->experts);
 }
 
 static void cpu_segment_destroy(struct segment *base)
@@ -180,26 +189,42 @@ static void cpu_segment_destroy_p(struct cpu_segment **segment)
 
 /* What the ops of a segment want of scratch memory. */
 struct scratch_needs {
-	uint32_t activations; /* enum activation_need */
-	uint32_t n_cols;      /* of the widest matmul input */
+	struct activation_size own, shared;
+	uint32_t n_cols; /* of the widest input */
 	uint32_t head_dim;
+	uint32_t n_experts; /* 0: none */
+	uint64_t n_pairs;
 };
+
+static void add_needs(struct scratch_needs *needs, const struct cpu_device *device,
+		      const struct op *op, uint64_t n_rows)
+{
+	uint32_t n_cols = op->n_weights > 0 ? op->weight[0]->n_cols : 0;
+	uint64_t n_slots = round_up(n_rows, 4) + TILE_WIDTH_MAX;
+	uint32_t activations;
+
+	needs->head_dim = MAX(needs->head_dim, op->head_dim);
+	needs->n_cols = MAX(MAX(needs->n_cols, op->norm.n), n_cols);
+	if (n_cols == 0 || op->kind == OP_EMBED)
+		return;
+	if (op->n_used > 0) {
+		needs->n_experts = MAX(needs->n_experts, op->weight[0]->n_experts);
+		needs->n_pairs = MAX(needs->n_pairs, n_rows * op->n_used);
+		n_slots = expert_slots_max(n_rows * op->n_used, op->weight[0]->n_experts);
+	}
+	activations = cpu_needs_of(device->kernels, op);
+	activation_size_add(&needs->own, activations, 1, n_cols);
+	activation_size_add(&needs->shared, activations, n_slots, n_cols);
+}
 
 static struct scratch_needs scratch_needs(const struct cpu_device *device,
 					  const struct segment_params *params)
 {
 	struct scratch_needs needs = {.n_cols = 32, .head_dim = 2};
 
-	for (uint32_t i = 0; i < params->n_ops; i++) {
-		const struct op *op = &params->graph->ops[params->first_op + i];
-
-		needs.head_dim = MAX(needs.head_dim, op->head_dim);
-		needs.n_cols = MAX(needs.n_cols, op->norm.n);
-		for (uint32_t k = 0; k < op->n_weights; k++) {
-			needs.n_cols = MAX(needs.n_cols, op->weight[k]->n_cols);
-			needs.activations |= device->kernels->matmul[op->weight[k]->type].needs;
-		}
-	}
+	for (uint32_t i = 0; i < params->n_ops; i++)
+		add_needs(&needs, device, &params->graph->ops[params->first_op + i],
+			  MAX(params->max_tokens, params->max_outputs));
 	return needs;
 }
 
@@ -208,7 +233,8 @@ static int member_init(struct cpu_member *member, const struct scratch_needs *ne
 	size_t dim = needs->head_dim;
 	float *state;
 
-	if (activation_tile_init(&member->own, needs->activations, 1, needs->n_cols) < 0)
+	if (activation_tile_init(&member->own, &needs->own) < 0 ||
+	    expert_plan_init(&member->experts, needs->n_pairs, needs->n_experts) < 0)
 		return -ENOMEM;
 	member->row = calloc(needs->n_cols + 64, sizeof(float));
 	member->head = calloc(2 * dim + 64, sizeof(float));
@@ -230,11 +256,9 @@ static int segment_scratch(struct cpu_segment *segment, const struct cpu_device 
 	const struct segment_params *params = &segment->params;
 	struct scratch_needs needs = scratch_needs(device, params);
 	unsigned n_threads = thread_pool_size(device->pool);
-	uint64_t n_rows = MAX(params->max_tokens, params->max_outputs);
 	int r;
 
-	r = activation_tile_init(&segment->shared, needs.activations,
-				 round_up(n_rows, 4) + TILE_WIDTH_MAX, needs.n_cols);
+	r = activation_tile_init(&segment->shared, &needs.shared);
 	segment->partials = calloc((size_t)n_threads * CPU_SPLITS,
 				   sizeof(float) * TILE_WIDTH_MAX * (needs.head_dim + 2));
 	segment->members = calloc(n_threads, sizeof(*segment->members));

@@ -56,6 +56,7 @@ struct tile_output {
 	float *to;	   /* row t begins at to + t * stride */
 	const float *add;  /* likewise, or NULL; may be to */
 	const float *bias; /* [n], or NULL */
+	float scale;
 	size_t stride;
 	uint32_t n_rows;
 	uint32_t n;
@@ -96,7 +97,7 @@ struct cpu_kernels {
 	void (*norm)(const float *x, const float *norm, uint32_t n, float eps, const float *add,
 		     float *out);
 
-	/* to[t][r] = from[t][r] (+ bias[r]) (+ add[t][r]) */
+	/* to[t][r] = scale * (from[t][r] (+ bias[r])) (+ add[t][r]) */
 	void (*store)(const float from[TILE_FLOATS], const struct tile_output *out);
 
 	/* to[t][r] = act(gate[t][r]) * up[t][r] */

@@ -11,12 +11,6 @@
 #include "array.h"
 #include "internal.h"
 
-enum {
-	DECODE_CHUNK = 24, /* tiles of weights: long streams from memory */
-	PREFILL_CHUNK = 4, /* they stay in the first-level cache */
-	CHUNKS_PER_MEMBER = 4,
-};
-
 /* ---- activations ---- */
 
 static uint32_t blocks_of(uint32_t n_cols)
@@ -24,13 +18,13 @@ static uint32_t blocks_of(uint32_t n_cols)
 	return (uint32_t)div_up(n_cols, 64) * 2;
 }
 
-int activation_tile_init(struct activation_tile *tile, uint32_t needs, uint64_t n_rows,
-			 uint32_t n_cols)
+int activation_tile_init(struct activation_tile *tile, const struct activation_size *size)
 {
-	uint64_t n = n_rows * MAX(blocks_of(n_cols), div_up(n_cols, 256) * 8);
+	uint32_t needs = size->needs;
+	uint64_t n = div_up(size->code_values, 32);
 
 	if (needs & NEED_FLOATS)
-		tile->x = calloc(n_rows * n_cols, sizeof(*tile->x));
+		tile->x = calloc(size->float_values, sizeof(*tile->x));
 	if (needs & NEED_CODES) {
 		tile->codes = calloc(n, 32);
 		tile->d = calloc(n, sizeof(*tile->d));
@@ -55,6 +49,16 @@ int activation_tile_init(struct activation_tile *tile, uint32_t needs, uint64_t 
 	return 0;
 }
 
+void activation_size_add(struct activation_size *size, uint32_t needs, uint64_t n_slots,
+			 uint32_t n_cols)
+{
+	size->needs |= needs;
+	if (needs & NEED_FLOATS)
+		size->float_values = MAX(size->float_values, n_slots * n_cols);
+	if (needs & NEED_CODES)
+		size->code_values = MAX(size->code_values, n_slots * round_up(n_cols, 256));
+}
+
 void activation_tile_finish(struct activation_tile *tile)
 {
 	free(tile->codes);
@@ -68,8 +72,7 @@ void activation_tile_finish(struct activation_tile *tile)
 	*tile = (struct activation_tile){0};
 }
 
-/* The smallest tile width that holds N rows. */
-static uint32_t tile_width(const struct cpu_kernels *kernels, uint32_t n)
+uint32_t cpu_tile_width(const struct cpu_kernels *kernels, uint32_t n)
 {
 	static const uint32_t widths[] = {1, 2, 4, 8};
 
@@ -80,9 +83,8 @@ static uint32_t tile_width(const struct cpu_kernels *kernels, uint32_t n)
 	return kernels->max_width;
 }
 
-/* The tile that begins at slot SLOT of all tiles' slots. */
-static struct activation_tile tile_at(const struct activation_tile *all, uint32_t slot,
-				      uint32_t width, uint32_t n_cols)
+struct activation_tile cpu_tile_at(const struct activation_tile *all, uint32_t slot, uint32_t width,
+				   uint32_t n_cols)
 {
 	size_t at = (size_t)slot * blocks_of(n_cols);
 	struct activation_tile tile = {
@@ -100,7 +102,7 @@ static struct activation_tile tile_at(const struct activation_tile *all, uint32_
 	return tile;
 }
 
-static uint32_t needs_of(const struct cpu_kernels *kernels, const struct op *op)
+uint32_t cpu_needs_of(const struct cpu_kernels *kernels, const struct op *op)
 {
 	uint32_t needs = 0;
 
@@ -109,21 +111,17 @@ static uint32_t needs_of(const struct cpu_kernels *kernels, const struct op *op)
 	return needs;
 }
 
-/* Row ROW of the op's input into slot T of a tile; rows past the last are zeros. */
-static void prepare_row(const struct cpu_run *run, const struct op *op, struct cpu_member *member,
-			uint32_t row, const struct activation_tile *tile, uint32_t t)
+void cpu_prepare(const struct cpu_run *run, const struct op *op, struct cpu_member *member,
+		 const float *x, const struct activation_tile *tile, uint32_t t)
 {
-	uint32_t n_cols = op->weight[0]->n_cols, needs = needs_of(run->kernels, op);
-	const float *x = member->row;
+	uint32_t n_cols = op->weight[0]->n_cols, needs = cpu_needs_of(run->kernels, op);
 
-	if (row >= cpu_n_rows(run, op)) {
+	if (!x) {
 		memset(member->row, 0, n_cols * sizeof(float));
-	} else {
-		x = cpu_row(run, op->in[0], row);
-		if (op->norm.n > 0) {
-			run->kernels->norm(x, op->norm.data, n_cols, op->eps, NULL, member->row);
-			x = member->row;
-		}
+		x = member->row;
+	} else if (op->norm.n > 0) {
+		run->kernels->norm(x, op->norm.data, n_cols, op->eps, NULL, member->row);
+		x = member->row;
 	}
 	if (needs & NEED_CODES)
 		run->kernels->quantize(x, n_cols, needs, t, tile);
@@ -131,21 +129,30 @@ static void prepare_row(const struct cpu_run *run, const struct op *op, struct c
 		tile->x[(size_t)c * tile->width + t] = x[c];
 }
 
+/* Row ROW of the op's input into slot T of a tile; rows past the last are zeros. */
+static void prepare_row(const struct cpu_run *run, const struct op *op, struct cpu_member *member,
+			uint32_t row, const struct activation_tile *tile, uint32_t t)
+{
+	const float *x = row < cpu_n_rows(run, op) ? cpu_row(run, op->in[0], row) : NULL;
+
+	cpu_prepare(run, op, member, x, tile, t);
+}
+
 /* All rows, tile by tile, into the shared tiles. */
 static void prepare_rows(const struct cpu_run *run, const struct op *op, unsigned index)
 {
 	uint32_t n_rows = cpu_n_rows(run, op), full = run->kernels->max_width;
 	uint32_t rest = n_rows % full;
-	size_t n_slots = n_rows - rest + (rest > 0 ? tile_width(run->kernels, rest) : 0), first,
+	size_t n_slots = n_rows - rest + (rest > 0 ? cpu_tile_width(run->kernels, rest) : 0), first,
 	       last;
 
 	while (thread_pool_next(run->pool, index, n_slots, 2, &first, &last)) {
 		for (uint32_t slot = (uint32_t)first; slot < last; slot++) {
 			uint32_t begin = slot / full * full;
 			struct activation_tile tile =
-				tile_at(&run->segment->shared, begin,
-					tile_width(run->kernels, MIN(n_rows - begin, full)),
-					op->weight[0]->n_cols);
+				cpu_tile_at(&run->segment->shared, begin,
+					    cpu_tile_width(run->kernels, MIN(n_rows - begin, full)),
+					    op->weight[0]->n_cols);
 
 			prepare_row(run, op, &run->segment->members[index], slot, &tile,
 				    slot - begin);
@@ -222,6 +229,7 @@ static void matmul_tile(const struct cpu_run *run, const struct op *op,
 
 	multiply(run, op, tile->weight, tile->row, a, sums);
 	out.bias = bias->n > 0 ? bias->data + tile->row : NULL;
+	out.scale = op->scale;
 	out.n = tile->n_rows;
 	out.n_rows = n_rows;
 	run->kernels->store(sums, &out);
@@ -234,7 +242,7 @@ static void matmul_tile(const struct cpu_run *run, const struct op *op,
 static void glu_tiles(const struct cpu_run *run, const struct op *op, size_t first, size_t last,
 		      const struct activation_tile *a, uint32_t first_row, uint32_t n_rows)
 {
-	_Alignas(64) float gates[DECODE_CHUNK][TILE_FLOATS], up[TILE_FLOATS];
+	_Alignas(64) float gates[CPU_DECODE_CHUNK][TILE_FLOATS], up[TILE_FLOATS];
 
 	for (size_t item = first; item < last; item++)
 		multiply(run, op, 0, (uint32_t)item * PACKED_ROWS, a, gates[item - first]);
@@ -270,19 +278,19 @@ static void products_of_many(const struct cpu_run *run, const struct op *op, siz
 
 	for (uint32_t row = 0; row < n_rows; row += full) {
 		uint32_t n = MIN(n_rows - row, full);
-		struct activation_tile a = tile_at(&run->segment->shared, row,
-						   tile_width(run->kernels, n),
-						   op->weight[0]->n_cols);
+		struct activation_tile a = cpu_tile_at(&run->segment->shared, row,
+						       cpu_tile_width(run->kernels, n),
+						       op->weight[0]->n_cols);
 
 		product_tiles(run, op, first, last, &a, row, n);
 	}
 }
 
-static size_t chunk_of(const struct cpu_run *run, size_t n_items, uint32_t n_rows)
+size_t cpu_chunk_of(const struct cpu_run *run, size_t n_items, uint32_t n_rows)
 {
-	size_t fair = n_items / (thread_pool_size(run->pool) * CHUNKS_PER_MEMBER);
+	size_t fair = n_items / (thread_pool_size(run->pool) * CPU_CHUNKS_PER_MEMBER);
 
-	return MAX(MIN(fair, n_rows > 1 ? PREFILL_CHUNK : DECODE_CHUNK), 1);
+	return MAX(MIN(fair, n_rows > 1 ? CPU_PREFILL_CHUNK : CPU_DECODE_CHUNK), 1);
 }
 
 void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index)
@@ -297,7 +305,7 @@ void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index)
 	} else {
 		prepare_rows(run, op, index);
 	}
-	chunk = chunk_of(run, n_items, n_rows);
+	chunk = cpu_chunk_of(run, n_items, n_rows);
 	while (thread_pool_next(run->pool, index, n_items, chunk, &first, &last)) {
 		if (n_rows > 1)
 			products_of_many(run, op, first, last);

@@ -44,6 +44,16 @@ static size_t vector_matmul_items(const struct opencl_device *device,
 	return div_up(shape->n_tiles, TILES_PER_GROUP);
 }
 
+/* As many items for each pair, so that a single token's few pairs keep all units busy. */
+static size_t vector_expert_items(const struct opencl_device *device,
+				  const struct launch_shape *shape)
+{
+	size_t groups = (size_t)device->facts.compute_units * GROUPS_PER_UNIT;
+	size_t n_pairs = (size_t)shape->n_rows * shape->per_row;
+
+	return n_pairs * MIN(div_up(groups, n_pairs), shape->n_tiles);
+}
+
 static struct launch_size vector_size(const struct opencl_device *device,
 				      const struct launch_shape *shape)
 {
@@ -52,8 +62,16 @@ static struct launch_size vector_size(const struct opencl_device *device,
 		return columns_by_rows((uint32_t)div_up(shape->n_cols, 4), shape->n_rows);
 	case LAUNCH_SELECT:
 		return columns_by_rows(shape->n_cols, shape->n_rows);
+	case LAUNCH_MIX:
+		return columns_by_rows(shape->n_cols, shape->n_rows);
+	case LAUNCH_ROUTE:
+		return columns_by_rows(1, shape->n_rows);
 	case LAUNCH_PREPARE:
-		return one_dimension(vector_slots(shape->n_rows), 1);
+		return one_dimension(shape->per_row > 0 ? (size_t)shape->n_rows * shape->per_row
+							: vector_slots(shape->n_rows),
+				     1);
+	case LAUNCH_EXPERTS:
+		return one_dimension(vector_expert_items(device, shape), 1);
 	case LAUNCH_MATMUL:
 		return one_dimension(vector_matmul_items(device, shape), 1);
 	case LAUNCH_ROPE:
@@ -97,6 +115,17 @@ static struct launch_size lane_size(const struct opencl_device *device,
 			{(size_t)shape->n_tiles * lanes,
 			 shape->n_rows == 1 ? 1 : div_up(shape->n_rows, LANE_WIDTH)},
 			{lanes, 1}};
+	case LAUNCH_MIX:
+		return columns_by_rows(shape->n_cols, shape->n_rows);
+	case LAUNCH_ROUTE:
+		return columns_by_rows(1, shape->n_rows);
+	case LAUNCH_PREPARE:
+		return one_dimension((size_t)shape->n_rows * MAX(shape->per_row, 1u), lanes);
+	case LAUNCH_EXPERTS:
+		return (struct launch_size){2,
+					    {(size_t)shape->n_tiles * lanes,
+					     (size_t)shape->n_rows * shape->per_row},
+					    {lanes, 1}};
 	case LAUNCH_ROPE:
 		return one_dimension((size_t)shape->n_rows * (shape->n_head + 2 * shape->n_head_kv),
 				     lanes);

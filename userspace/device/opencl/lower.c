@@ -15,7 +15,7 @@
 #include "segment.h"
 
 enum {
-	ARGS_MAX = 24,
+	ARGS_MAX = 26,
 	NONE = UINT32_MAX,
 	TILE_QUERIES_MAX = 12,
 };
@@ -218,8 +218,13 @@ static int lower_activations(struct lowering *low, const struct op *op, bool qua
 			     cl_uint norm)
 {
 	const struct opencl_segment *segment = low->segment;
-	const struct launch launch = {.shape = {.kind = LAUNCH_PREPARE},
-				      .of_outputs = is_of_outputs(low, op)};
+	/* An expert's rows of activations stand alone. */
+	const bool alone = op->n_used > 0;
+	const uint32_t per_token = op->kind == OP_EXPERT_MATMUL ? op->n_used : 1;
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_PREPARE, .per_row = alone ? per_token : 0},
+		.of_outputs = is_of_outputs(low, op),
+	};
 	struct args args = {0};
 
 	arg_memory(&args, segment->step);
@@ -236,6 +241,8 @@ static int lower_activations(struct lowering *low, const struct op *op, bool qua
 	arg_uint(&args, norm);
 	arg_uint(&args, op->weight[0]->n_cols);
 	arg_float(&args, op->eps);
+	arg_uint(&args, per_token);
+	arg_uint(&args, alone);
 	arg_uint(&args, is_of_outputs(low, op));
 	return add_launch(low, quantised ? "quantize_rows" : "float_rows", NULL, &args, &launch);
 }
@@ -303,6 +310,7 @@ static int lower_matmul_type(struct lowering *low, const struct op *op, enum ten
 	arg_uints(&args, bias, OP_WEIGHTS_MAX);
 	arg_uint(&args, value_at(low, op->add));
 	arg_uint(&args, op->weight[0]->n_cols);
+	arg_float(&args, op->scale);
 	arg_uint(&args, launch.of_outputs);
 	return add_launch(low, one, many, &args, &launch);
 }
@@ -355,6 +363,77 @@ static int lower_glu(struct lowering *low, const struct op *op)
 	arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
 	arg_uint(&args, launch.of_outputs);
 	return add_launch(low, one, many, &args, &launch);
+}
+
+static int lower_experts(struct lowering *low, const struct op *op)
+{
+	const struct matrix *weight = op->weight[0];
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_EXPERTS,
+			  .n_tiles = (uint32_t)div_up(weight->n_rows, PACKED_ROWS),
+			  .per_row = op->n_used},
+		.of_outputs = is_of_outputs(low, op),
+	};
+	bool is_glu = op->kind == OP_EXPERT_GLU;
+	char type[16], name[32];
+	struct args args = {0};
+	int r = lower_prepare(low, op);
+
+	if (r < 0)
+		return r;
+	program_type_name(weight->type, type);
+	(void)snprintf(name, sizeof(name), "%s_%s", is_glu ? "expert_glu" : "expert_matmul", type);
+	arg_memory(&args, low->segment->step);
+	for (uint32_t i = 0; i < op->n_weights; i++)
+		arg_memory(&args, weight_memory(low, op, i));
+	arg_memory(&args, values_memory(low));
+	arg_activations(&args, low->segment);
+	arg_uint(&args, value_at(low, op->in[1]));
+	arg_uint(&args, op->n_used);
+	arg_uint(&args, is_glu ? op->n_used : 1);
+	arg_uint(&args, weight->n_rows);
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, weight->n_cols);
+	if (is_glu)
+		arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
+	arg_uint(&args, launch.of_outputs);
+	return add_launch(low, name, NULL, &args, &launch);
+}
+
+static int lower_route(struct lowering *low, const struct op *op)
+{
+	const struct launch launch = {.shape = {.kind = LAUNCH_ROUTE},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, low->params->graph->values[op->in[0]].n_cols);
+	arg_uint(&args, op->n_used);
+	arg_uint(&args, op->sums_to_one);
+	arg_uint(&args, launch.of_outputs);
+	return add_launch(low, "route_rows", NULL, &args, &launch);
+}
+
+static int lower_mix(struct lowering *low, const struct op *op)
+{
+	uint32_t n_cols = low->params->graph->values[op->out[0]].n_cols;
+	const struct launch launch = {.shape = {.kind = LAUNCH_MIX, .n_cols = n_cols},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, value_at(low, op->in[1]));
+	arg_uint(&args, value_at(low, op->add));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, n_cols);
+	arg_uint(&args, op->n_used);
+	arg_float(&args, op->scale);
+	return add_launch(low, "mix_rows", NULL, &args, &launch);
 }
 
 static int lower_rope(struct lowering *low, const struct op *op)
@@ -439,15 +518,24 @@ static int lower_attention(struct lowering *low, const struct op *op)
 typedef int (*lower_fn)(struct lowering *low, const struct op *op);
 
 static const lower_fn lower_functions[OP_KINDS] = {
-	[OP_EMBED] = lower_embed,   [OP_NORM] = lower_norm, [OP_MATMUL] = lower_matmul,
-	[OP_GLU] = lower_glu,	    [OP_ROPE] = lower_rope, [OP_ATTENTION] = lower_attention,
+	[OP_EMBED] = lower_embed,
+	[OP_NORM] = lower_norm,
+	[OP_MATMUL] = lower_matmul,
+	[OP_GLU] = lower_glu,
+	[OP_ROPE] = lower_rope,
+	[OP_ATTENTION] = lower_attention,
 	[OP_SELECT] = lower_select,
+	[OP_ROUTE] = lower_route,
+	[OP_EXPERT_GLU] = lower_experts,
+	[OP_EXPERT_MATMUL] = lower_experts,
+	[OP_MIX] = lower_mix,
 };
 
 bool opencl_supports(const struct device *device, const struct op *op)
 {
 	/* Both matrices of a glu are read by one kernel. */
-	if (op->kind == OP_GLU && op->weight[0]->type != op->weight[1]->type)
+	if ((op->kind == OP_GLU || op->kind == OP_EXPERT_GLU) &&
+	    op->weight[0]->type != op->weight[1]->type)
 		return false;
 	return op->kind < OP_KINDS && lower_functions[op->kind];
 }
@@ -464,6 +552,7 @@ struct needs {
 static void need_weight(struct needs *needs, const struct op *op, const struct matrix *weight)
 {
 	uint64_t bit = UINT64_C(1) << weight->type;
+	uint64_t per_token = op->kind == OP_EXPERT_MATMUL ? op->n_used : 1;
 
 	if (op->kind == OP_EMBED) {
 		needs->program.embed_types |= bit;
@@ -471,12 +560,15 @@ static void need_weight(struct needs *needs, const struct op *op, const struct m
 	}
 	if (op->kind == OP_GLU)
 		needs->program.glu_types |= bit;
+	else if (op->n_used > 0)
+		needs->program.expert_types |= bit;
 	else
 		needs->program.matmul_types |= bit;
 	if (is_quantised(weight->type))
-		needs->quantised_cols = MAX(needs->quantised_cols, round_up(weight->n_cols, 64));
+		needs->quantised_cols =
+			MAX(needs->quantised_cols, per_token * round_up(weight->n_cols, 64));
 	else
-		needs->float_cols = MAX(needs->float_cols, weight->n_cols);
+		needs->float_cols = MAX(needs->float_cols, per_token * weight->n_cols);
 }
 
 static struct needs needs_of(const struct lowering *low)

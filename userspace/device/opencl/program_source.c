@@ -62,7 +62,7 @@ static void add_type(struct writer *writer, enum tensor_type type, const struct 
 	add_common(writer, "weights.cl");
 	if (spec->embed_types & bit)
 		add_common(writer, "embed.cl");
-	if (!((spec->matmul_types | spec->glu_types) & bit))
+	if (!((spec->matmul_types | spec->glu_types | spec->expert_types) & bit))
 		return;
 	for (int i = 0; writer->family->widths[i] > 0; i++) {
 		add_define(writer, "WIDTH", writer->family->widths[i]);
@@ -72,6 +72,8 @@ static void add_type(struct writer *writer, enum tensor_type type, const struct 
 		add_family(writer, "matmul.cl");
 	if (spec->glu_types & bit)
 		add_family(writer, "glu.cl");
+	if (spec->expert_types & bit)
+		add_family(writer, "experts.cl");
 }
 
 static void add_attention(struct writer *writer, const struct program_spec *spec)
@@ -90,6 +92,8 @@ static void add_attention(struct writer *writer, const struct program_spec *spec
 
 char *program_source(const struct opencl_family *family, const struct program_spec *spec)
 {
+	uint64_t all_types = spec->matmul_types | spec->glu_types | spec->embed_types |
+			     spec->expert_types;
 	struct writer writer = {.family = family};
 	char *text = NULL;
 	size_t size;
@@ -105,8 +109,14 @@ char *program_source(const struct opencl_family *family, const struct program_sp
 	add_family(&writer, "prepare.cl");
 	if (spec->head_dim > 0)
 		add_attention(&writer, spec);
+	if (spec->glu_types | spec->expert_types)
+		add_family(&writer, "activate.cl");
+	if (spec->expert_types) {
+		add_common(&writer, "route.cl");
+		add_common(&writer, "mix.cl");
+	}
 	for (uint32_t type = 0; type < TENSOR_TYPE_IDS; type++) {
-		if ((spec->matmul_types | spec->glu_types | spec->embed_types) >> type & 1)
+		if (all_types >> type & 1)
 			add_type(&writer, (enum tensor_type)type, spec);
 	}
 	failed = ferror(writer.out);

@@ -10,6 +10,7 @@ struct program_spec {
 	uint64_t matmul_types;
 	uint64_t glu_types;
 	uint64_t embed_types;
+	uint64_t expert_types;
 	uint32_t head_dim; /* 0: no attention */
 	uint32_t tile_heads;
 	uint32_t tile_tokens;

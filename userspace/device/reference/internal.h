@@ -39,6 +39,10 @@ void reference_norm(const struct reference_run *run);
 void reference_select(const struct reference_run *run);
 void reference_matmul(const struct reference_run *run);
 void reference_glu(const struct reference_run *run);
+void reference_expert_glu(const struct reference_run *run);
+void reference_expert_matmul(const struct reference_run *run);
+void reference_route(const struct reference_run *run);
+void reference_mix(const struct reference_run *run);
 void reference_rope(const struct reference_run *run);
 void reference_attention(const struct reference_run *run);
 

@@ -14,6 +14,9 @@ struct product {
 	const struct reference_run *run;
 	const struct matrix *weight;
 	const uint8_t *data;
+	const double *x; /* [n_rows], a row every x_width */
+	uint32_t n_rows;
+	float *out; /* of an expert */
 	/* What to do with the sum of weight row M and activation row T. */
 	void (*store)(const struct product *product, uint32_t t, uint32_t m, double sum);
 	uint32_t index; /* of the weight in the op */
@@ -63,23 +66,26 @@ static double *activation_row(const struct reference_run *run, uint32_t t)
 	return run->segment->x + (size_t)t * run->segment->x_width;
 }
 
-/* The op's input as it meets WEIGHT: normed, and rounded to int8 where the fast paths round. */
-static void prepare_activations(const struct reference_run *run, const struct matrix *weight)
+/* A row as it meets WEIGHT: normed, and rounded to int8 where the fast paths round. */
+static void prepare_row(const struct reference_run *run, const struct matrix *weight,
+			const float *in, double *x)
 {
 	const struct op *op = run->op;
 
-	for (uint32_t t = 0; t < run->n_rows; t++) {
-		const float *in = reference_row(run, op->in[0], t);
-		double *x = activation_row(run, t);
+	if (op->norm.n > 0)
+		reference_norm_row(in, &op->norm, op->eps, x);
+	else
+		for (uint32_t i = 0; i < weight->n_cols; i++)
+			x[i] = (double)in[i];
+	if (run->device->activations == ACTIVATIONS_INT8 && is_quantised(weight->type))
+		round_to_int8(x, weight->n_cols);
+}
 
-		if (op->norm.n > 0)
-			reference_norm_row(in, &op->norm, op->eps, x);
-		else
-			for (uint32_t i = 0; i < weight->n_cols; i++)
-				x[i] = (double)in[i];
-		if (run->device->activations == ACTIVATIONS_INT8 && is_quantised(weight->type))
-			round_to_int8(x, weight->n_cols);
-	}
+static void prepare_activations(const struct reference_run *run, const struct matrix *weight)
+{
+	for (uint32_t t = 0; t < run->n_rows; t++)
+		prepare_row(run, weight, reference_row(run, run->op->in[0], t),
+			    activation_row(run, t));
 }
 
 static double dot(const float *w, const double *x, uint32_t n)
@@ -105,8 +111,10 @@ static void product_rows(const struct product *p, float *row, uint32_t first, ui
 	for (uint32_t m = first; m < last; m++) {
 		tensor_row_to_float(p->weight->type, p->data + m * row_bytes, row,
 				    p->weight->n_cols);
-		for (uint32_t t = 0; t < p->run->n_rows; t++)
-			p->store(p, t, m, dot(row, activation_row(p->run, t), p->weight->n_cols));
+		for (uint32_t t = 0; t < p->n_rows; t++)
+			p->store(p, t, m,
+				 dot(row, p->x + (size_t)t * p->run->segment->x_width,
+				     p->weight->n_cols));
 	}
 }
 
@@ -127,6 +135,7 @@ static void store_plain(const struct product *p, uint32_t t, uint32_t m, double 
 
 	if (op->bias[p->index].n > 0)
 		sum += (double)op->bias[p->index].data[m];
+	sum *= (double)op->scale;
 	if (op->add != NO_VALUE)
 		sum += (double)reference_row(p->run, op->add, t)[m];
 	reference_row(p->run, op->out[p->index], t)[m] = (float)sum;
@@ -160,6 +169,8 @@ static void multiply(const struct reference_run *run, uint32_t index,
 		.run = run,
 		.weight = weight,
 		.data = host_buffer_data(run->segment->params.weights[weight->id]),
+		.x = run->segment->x,
+		.n_rows = run->n_rows,
 		.store = store,
 		.index = index,
 	};
@@ -178,4 +189,66 @@ void reference_glu(const struct reference_run *run)
 {
 	multiply(run, 0, store_gate);
 	multiply(run, 1, store_up);
+}
+
+/* ---- experts ---- */
+
+static void store_part(const struct product *p, uint32_t t, uint32_t m, double sum)
+{
+	p->out[m] = (float)sum;
+}
+
+static void store_part_gate(const struct product *p, uint32_t t, uint32_t m, double sum)
+{
+	p->out[m] = (float)activate(p->run->op->activation, sum);
+}
+
+static void store_part_up(const struct product *p, uint32_t t, uint32_t m, double sum)
+{
+	p->out[m] = (float)((double)p->out[m] * sum);
+}
+
+/* Weight INDEX of the expert in slot S of token T, times X, of which every slot has its own or all share
+ * one. */
+static void multiply_part(const struct reference_run *run, uint32_t index, uint32_t t, uint32_t s,
+			  void (*store)(const struct product *, uint32_t, uint32_t, double))
+{
+	const struct op *op = run->op;
+	const struct matrix *weight = op->weight[index];
+	const float *in = reference_row(run, op->in[0], t);
+	uint32_t expert = (uint32_t)reference_row(run, op->in[1], t)[s];
+	uint64_t expert_bytes = weight->n_rows * tensor_row_bytes(weight->type, weight->n_cols);
+	struct product product = {
+		.run = run,
+		.weight = weight,
+		.data = host_buffer_data(run->segment->params.weights[weight->id]) +
+			expert * expert_bytes,
+		.x = run->segment->x,
+		.n_rows = 1,
+		.out = reference_row(run, op->out[0], t) + (size_t)s * weight->n_rows,
+		.store = store,
+	};
+
+	if (op->kind == OP_EXPERT_MATMUL)
+		in += (size_t)s * weight->n_cols;
+	prepare_row(run, weight, in, run->segment->x);
+	thread_pool_run(run->device->pool, product_member, &product);
+}
+
+void reference_expert_glu(const struct reference_run *run)
+{
+	for (uint32_t t = 0; t < run->n_rows; t++) {
+		for (uint32_t s = 0; s < run->op->n_used; s++) {
+			multiply_part(run, 0, t, s, store_part_gate);
+			multiply_part(run, 1, t, s, store_part_up);
+		}
+	}
+}
+
+void reference_expert_matmul(const struct reference_run *run)
+{
+	for (uint32_t t = 0; t < run->n_rows; t++) {
+		for (uint32_t s = 0; s < run->op->n_used; s++)
+			multiply_part(run, 0, t, s, store_part);
+	}
 }

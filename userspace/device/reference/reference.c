@@ -11,10 +11,17 @@
 typedef void (*op_fn)(const struct reference_run *run);
 
 static const op_fn op_functions[OP_KINDS] = {
-	[OP_EMBED] = reference_embed,	[OP_NORM] = reference_norm,
-	[OP_MATMUL] = reference_matmul, [OP_GLU] = reference_glu,
-	[OP_ROPE] = reference_rope,	[OP_ATTENTION] = reference_attention,
+	[OP_EMBED] = reference_embed,
+	[OP_NORM] = reference_norm,
+	[OP_MATMUL] = reference_matmul,
+	[OP_GLU] = reference_glu,
+	[OP_ROPE] = reference_rope,
+	[OP_ATTENTION] = reference_attention,
 	[OP_SELECT] = reference_select,
+	[OP_ROUTE] = reference_route,
+	[OP_EXPERT_GLU] = reference_expert_glu,
+	[OP_EXPERT_MATMUL] = reference_expert_matmul,
+	[OP_MIX] = reference_mix,
 };
 
 static void reference_close(struct device *base)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Owns the operations that work row by row: embed, norm, select. */
+/* Owns the operations that work row by row: embed, norm, select, route, mix. */
 #include <math.h>
 #include <string.h>
 
+#include "array.h"
 #include "internal.h"
 
 void reference_embed(const struct reference_run *run)
@@ -57,4 +58,74 @@ void reference_select(const struct reference_run *run)
 		memcpy(reference_row(run, run->op->out[0], i),
 		       reference_row(run, run->op->in[0], run->step->outputs[i]),
 		       n_cols * sizeof(float));
+}
+
+/* The largest score that comes after LAST, which is the expert chosen before (-1: none). */
+static int32_t next_expert(const float *scores, int32_t n, int32_t last)
+{
+	int32_t best = -1;
+
+	for (int32_t e = 0; e < n; e++) {
+		bool is_left = last < 0 || scores[e] < scores[last] ||
+			       (scores[e] == scores[last] && e > last);
+
+		if (is_left && (best < 0 || scores[e] > scores[best]))
+			best = e;
+	}
+	return MAX(best, 0);
+}
+
+static void route_row(const struct op *op, const float *scores, int32_t n, float *out)
+{
+	double sum = 0, largest = 0;
+	int32_t expert = -1;
+
+	for (uint32_t s = 0; s < op->n_used; s++) {
+		expert = next_expert(scores, n, expert);
+		if (s == 0)
+			largest = (double)scores[expert];
+		out[s] = (float)expert;
+		out[op->n_used + s] = (float)exp((double)scores[expert] - largest);
+		sum += exp((double)scores[expert] - largest);
+	}
+	if (!op->sums_to_one) {
+		sum = 0;
+		for (int32_t e = 0; e < n; e++)
+			sum += exp((double)scores[e] - largest);
+	}
+	for (uint32_t s = 0; s < op->n_used; s++)
+		out[op->n_used + s] = (float)((double)out[op->n_used + s] / sum);
+}
+
+void reference_route(const struct reference_run *run)
+{
+	const struct op *op = run->op;
+	int32_t n = (int32_t)run->segment->params.graph->values[op->in[0]].n_cols;
+
+	for (uint32_t t = 0; t < run->n_rows; t++)
+		route_row(op, reference_row(run, op->in[0], t), n,
+			  reference_row(run, op->out[0], t));
+}
+
+void reference_mix(const struct reference_run *run)
+{
+	const struct op *op = run->op;
+	uint32_t n_cols = run->segment->params.graph->values[op->out[0]].n_cols;
+
+	for (uint32_t t = 0; t < run->n_rows; t++) {
+		const float *parts = reference_row(run, op->in[0], t);
+		const float *weights = reference_row(run, op->in[1], t) + op->n_used;
+		float *out = reference_row(run, op->out[0], t);
+
+		for (uint32_t i = 0; i < n_cols; i++) {
+			double sum = 0;
+
+			for (uint32_t s = 0; s < op->n_used; s++)
+				sum += (double)weights[s] * (double)parts[s * n_cols + i];
+			sum *= (double)op->scale;
+			if (op->add != NO_VALUE)
+				sum += (double)reference_row(run, op->add, t)[i];
+			out[i] = (float)sum;
+		}
+	}
 }

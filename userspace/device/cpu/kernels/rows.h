@@ -102,6 +102,8 @@ static void store_rows(const float from[TILE_FLOATS], const struct tile_output *
 
 		if (out->bias)
 			y = vf_add(y, bias);
+		if (out->scale != 1)
+			y = vf_mul(y, vf_set1(out->scale));
 		if (out->add)
 			y = vf_add(y, vf_load_n(out->add + t * out->stride, out->n));
 		vf_store_n(out->to + t * out->stride, y, out->n);
