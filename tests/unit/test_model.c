@@ -17,8 +17,9 @@
 #include "tiny_model.h"
 
 static const enum tensor_type all_types[] = {
-	TENSOR_F32,  TENSOR_F16,  TENSOR_BF16, TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0,
-	TENSOR_Q5_1, TENSOR_Q8_0, TENSOR_Q4_K, TENSOR_Q5_K, TENSOR_Q6_K,
+	TENSOR_F32,  TENSOR_F16,    TENSOR_BF16,   TENSOR_Q4_0,	 TENSOR_Q4_1, TENSOR_Q5_0,
+	TENSOR_Q5_1, TENSOR_Q8_0,   TENSOR_Q2_K,   TENSOR_Q3_K,	 TENSOR_Q4_K, TENSOR_Q5_K,
+	TENSOR_Q6_K, TENSOR_IQ4_NL, TENSOR_IQ4_XS, TENSOR_MXFP4,
 };
 
 static void halves_survive_the_way_there_and_back(void **state)
