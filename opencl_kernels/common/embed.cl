@@ -16,11 +16,11 @@ static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
 	float scale, value;
 #ifdef FOLDED
 	uint part = unit[64 + ROWS * (2 * b + c / 16) + r];
-	uint code = unit[CODES_AT + 128 * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3;
+	uint code = unit[CODES_AT + CODES_STEP * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3;
 
 	scale = vload_half(r, (__global const half *)unit);
 #ifdef THIRD_AT
-	code |= (unit[THIRD_AT + 64 * b + byte] >> g & 1) << 2;
+	code |= (unit[THIRD_AT + BIT_STEP * b + byte] >> g & 1) << 2;
 	return scale * (float)((int)(fold_q3(code, (char)part) & 255) - 128);
 #else
 	return scale * (float)(code * (part & 15)) -
@@ -28,14 +28,14 @@ static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
 #endif
 #else
 #if FORM == 8
-	value = as_char(unit[CODES_AT + 512 * b + 64 * g + byte]);
+	value = as_char(unit[CODES_AT + CODES_STEP * b + 64 * g + byte]);
 #else
-	uint code = unit[CODES_AT + 256 * b + 64 * (g / 2) + byte] >> 4 * (g % 2) & 15;
+	uint code = unit[CODES_AT + CODES_STEP * b + 64 * (g / 2) + byte] >> 4 * (g % 2) & 15;
 #ifdef FIFTH_AT
-	code |= (unit[FIFTH_AT + 64 * b + byte] >> g & 1) << 4;
+	code |= (unit[FIFTH_AT + BIT_STEP * b + byte] >> g & 1) << 4;
 #endif
 #ifdef UPPER_AT
-	code |= (unit[UPPER_AT + 128 * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3) << 4;
+	code |= (unit[UPPER_AT + UPPER_STEP * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3) << 4;
 #endif
 #ifdef VALUES
 	code = VALUES[code];

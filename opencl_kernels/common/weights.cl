@@ -20,6 +20,10 @@
 #undef SUPER
 #undef VALUES
 #undef FOLDED
+#undef BLOCK_STEP
+#undef BIT_STEP
+#undef UPPER_STEP
+#undef CODES_STEP
 #undef SCALE_BFLOAT16
 
 #if TYPE == 0
@@ -70,8 +74,9 @@
 #define OFFSET 128
 #define FOLDED 1
 #define SUPER 1
+#define BLOCK_STEP 192
 #define THIRD_AT 320
-#define CODES_AT 832
+#define CODES_AT 384
 #elif TYPE == 20 /* IQ4_NL */
 #define FORM 4
 #define UNIT_BYTES 576
@@ -105,15 +110,17 @@
 #define OFFSET 0
 #define MINIMA_AT 192
 #define SUPER 1
+#define BLOCK_STEP 320
 #define FIFTH_AT 320
-#define CODES_AT 832
+#define CODES_AT 384
 #elif TYPE == 14 /* Q6_K */
 #define FORM 6
 #define UNIT_BYTES 3392
 #define OFFSET 32
 #define SUPER 1
+#define BLOCK_STEP 384
 #define UPPER_AT 320
-#define CODES_AT 1344
+#define CODES_AT 448
 #else
 #error "a weight type without a layout"
 #endif
@@ -130,6 +137,23 @@
 #define UNIT_BYTES   64
 #endif
 #define UNIT_BLOCKS (UNIT_COLUMNS / 32)
+
+/* From block to block: all parts together, or each part for itself. */
+#ifdef BLOCK_STEP
+#define BIT_STEP   BLOCK_STEP
+#define UPPER_STEP BLOCK_STEP
+#define CODES_STEP BLOCK_STEP
+#else
+#define BIT_STEP   64
+#define UPPER_STEP 128
+#if FORM == 8
+#define CODES_STEP 512
+#elif defined(FOLDED)
+#define CODES_STEP 128
+#else
+#define CODES_STEP 256
+#endif
+#endif
 
 /* Names of what is made per type: NAMED(matvec) is matvec_q4_0. */
 #undef NAMED

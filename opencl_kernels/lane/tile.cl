@@ -15,27 +15,27 @@
 static inline uint NAMED(codes_at)(__global const uchar *unit, uint b, uint g, uint r)
 {
 #ifdef FOLDED
-	uint w = ((__global const uint *)(unit + CODES_AT + 128 * b + 64 * (g / 4)))[r];
+	uint w = ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * (g / 4)))[r];
 	uint part = unit[64 + ROWS * (2 * b + g / 4) + r];
 
 	w = w >> 2 * (g % 4) & 0x03030303u;
 #ifdef THIRD_AT
-	w |= (((__global const uint *)(unit + THIRD_AT + 64 * b))[r] >> g & 0x01010101u) << 2;
+	w |= (((__global const uint *)(unit + THIRD_AT + BIT_STEP * b))[r] >> g & 0x01010101u) << 2;
 	return fold_q3(w, (char)part);
 #else
 	return w * (part & 15);
 #endif
 #elif FORM == 8
-	return ((__global const uint *)(unit + CODES_AT + 512 * b + 64 * g))[r] ^ 0x80808080u;
+	return ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * g))[r] ^ 0x80808080u;
 #elif FORM < 16
-	uint w = ((__global const uint *)(unit + CODES_AT + 256 * b + 64 * (g / 2)))[r];
+	uint w = ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * (g / 2)))[r];
 
 	w = w >> 4 * (g % 2) & 0x0f0f0f0fu;
 #ifdef FIFTH_AT
-	w |= (((__global const uint *)(unit + FIFTH_AT + 64 * b))[r] >> g & 0x01010101u) << 4;
+	w |= (((__global const uint *)(unit + FIFTH_AT + BIT_STEP * b))[r] >> g & 0x01010101u) << 4;
 #endif
 #ifdef UPPER_AT
-	w |= (((__global const uint *)(unit + UPPER_AT + 128 * b + 64 * (g / 4)))[r] >> 2 * (g % 4) &
+	w |= (((__global const uint *)(unit + UPPER_AT + UPPER_STEP * b + 64 * (g / 4)))[r] >> 2 * (g % 4) &
 	      0x03030303u)
 	     << 4;
 #endif

@@ -24,7 +24,7 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *unit, uint n_c
 #ifdef FOLDED
 			vf scale = load_half(unit);
 #ifdef THIRD_AT
-			vi third = load_codes(unit + THIRD_AT + 64 * b);
+			vi third = load_codes(unit + THIRD_AT + BIT_STEP * b);
 #else
 			vf dmin = -load_half(unit + 32);
 #endif
@@ -32,7 +32,7 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *unit, uint n_c
 				OFFSET ? -OFFSET * (sums[t].x + sums[t].y) : 0;
 			UNROLL for (int h = 0; h < 2; h++)
 			{
-				vi pairs = load_codes(unit + CODES_AT + 128 * b + 64 * h);
+				vi pairs = load_codes(unit + CODES_AT + CODES_STEP * b + 64 * h);
 				__global const uchar *parts = unit + 64 + ROWS * (2 * b + h);
 #ifdef THIRD_AT
 				vi part = load_int8(parts), size = as_int16(abs(part));
@@ -75,8 +75,8 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *unit, uint n_c
 					-OFFSET * (h ? sums[t].y : sums[t].x);
 				UNROLL for (int i = 2 * h; i < 2 * h + 2; i++)
 				{
-					vi x = load_codes(unit + CODES_AT + 256 * b + 64 * i);
-					vi upper = load_codes(unit + UPPER_AT + 128 * b + 64 * h);
+					vi x = load_codes(unit + CODES_AT + CODES_STEP * b + 64 * i);
+					vi upper = load_codes(unit + UPPER_AT + UPPER_STEP * b + 64 * h);
 					vi lo = (x & 0x0f0f0f0f) |
 						((upper >> 4 * (i & 1)) << 4 & 0x30303030);
 					vi hi = (x >> 4 & 0x0f0f0f0f) |
@@ -105,15 +105,15 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *unit, uint n_c
 #endif
 #endif
 #ifdef FIFTH_AT
-			vi fifth = load_codes(unit + FIFTH_AT + 64 * b);
+			vi fifth = load_codes(unit + FIFTH_AT + BIT_STEP * b);
 #endif
 			UNROLL for (int t = 0; t < WIDTH; t++) s[t] =
 				OFFSET ? -OFFSET * (sums[t].x + sums[t].y) : 0;
 			UNROLL for (int i = 0; i < 4; i++)
 			{
 #if FORM == 8
-				vi lo = load_codes(unit + CODES_AT + 512 * b + 128 * i) ^ (int)0x80808080;
-				vi hi = load_codes(unit + CODES_AT + 512 * b + 128 * i + 64) ^
+				vi lo = load_codes(unit + CODES_AT + CODES_STEP * b + 128 * i) ^ (int)0x80808080;
+				vi hi = load_codes(unit + CODES_AT + CODES_STEP * b + 128 * i + 64) ^
 					(int)0x80808080;
 
 				UNROLL for (int t = 0; t < WIDTH; t++) s[t] =
@@ -121,7 +121,7 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *unit, uint n_c
 				UNROLL for (int t = 0; t < WIDTH; t++) s[t] =
 					dot_q8(s[t], hi, codes + 32 * t + 8 * i + 4);
 #else
-				vi x = load_codes(unit + CODES_AT + 256 * b + 64 * i);
+				vi x = load_codes(unit + CODES_AT + CODES_STEP * b + 64 * i);
 				vi lo = x & 0x0f0f0f0f, hi = x >> 4 & 0x0f0f0f0f;
 #ifdef FIFTH_AT
 				lo |= fifth >> 2 * i << 4 & 0x10101010;

@@ -16,6 +16,7 @@ struct block_layout {
 	uint32_t pairs;	     /* upper two bits above nibbles, or the lower two without */
 	uint32_t nibbles;
 	uint32_t bytes;
+	uint32_t step;	      /* from block to block where they keep their parts together; else 0 */
 	const int8_t *values; /* of the codes; NULL: themselves */
 };
 
@@ -316,6 +317,11 @@ static void affine_iq4_xs(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t 
 	*a = 0;
 }
 
+static uint32_t step_of(const struct block_layout *layout, uint32_t part_bytes)
+{
+	return layout->step ? layout->step : part_bytes;
+}
+
 /* The codes of a row's 32 columns of block B; group G of four columns comes as one word. */
 static void read_codes(const struct block_layout *layout, const uint8_t *unit, uint32_t b,
 		       uint32_t r, uint8_t codes[32])
@@ -328,17 +334,19 @@ static void read_codes(const struct block_layout *layout, const uint8_t *unit, u
 		if (layout->bytes) {
 			word = load_word(unit + layout->bytes + CODE_BYTES * b + 64 * g + 4 * r);
 		} else if (layout->nibbles) {
-			word = load_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * (g / 2) +
-					 4 * r);
+			word = load_word(unit + layout->nibbles +
+					 step_of(layout, NIBBLE_BYTES) * b + 64 * (g / 2) + 4 * r);
 			word = word >> 4 * (g % 2) & 0x0f0f0f0f;
 		}
 		if (layout->singles)
-			word |= (load_word(unit + layout->singles + SINGLE_BYTES * b + 4 * r) >> g &
+			word |= (load_word(unit + layout->singles +
+					   step_of(layout, SINGLE_BYTES) * b + 4 * r) >>
+					 g &
 				 0x01010101)
 				<< (shift ? shift : 2);
 		if (layout->pairs)
-			word |= (load_word(unit + layout->pairs + PAIR_BYTES * b + 64 * (g / 4) +
-					   4 * r) >>
+			word |= (load_word(unit + layout->pairs + step_of(layout, PAIR_BYTES) * b +
+					   64 * (g / 4) + 4 * r) >>
 					 2 * (g % 4) &
 				 0x03030303)
 				<< shift;
@@ -406,12 +414,15 @@ static void write_codes(const struct block_layout *layout, const uint8_t codes[3
 		pairs[g / 4] |= (words[g] >> shift & 0x03030303) << 2 * (g % 4);
 	}
 	for (uint32_t i = 0; layout->nibbles && i < 4; i++)
-		store_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * i + 4 * r,
+		store_word(unit + layout->nibbles + step_of(layout, NIBBLE_BYTES) * b + 64 * i +
+				   4 * r,
 			   (words[2 * i] & 0x0f0f0f0f) | (words[2 * i + 1] & 0x0f0f0f0f) << 4);
 	if (layout->singles)
-		store_word(unit + layout->singles + SINGLE_BYTES * b + 4 * r, singles);
+		store_word(unit + layout->singles + step_of(layout, SINGLE_BYTES) * b + 4 * r,
+			   singles);
 	for (uint32_t h = 0; layout->pairs && h < 2; h++)
-		store_word(unit + layout->pairs + PAIR_BYTES * b + 64 * h + 4 * r, pairs[h]);
+		store_word(unit + layout->pairs + step_of(layout, PAIR_BYTES) * b + 64 * h + 4 * r,
+			   pairs[h]);
 }
 
 static void write_block_row(const struct packed_type *type, const uint8_t *row, uint32_t r,
@@ -504,18 +515,18 @@ static const struct packed_type packed_types[TENSOR_TYPE_IDS] = {
 			  affine_mxfp4},
 	[TENSOR_Q2_K] = {{256, 1344}, {8, 84, .pairs = 320}, codes_q2_k, scales_k2, affine_k2},
 	[TENSOR_Q3_K] = {{256, 1856},
-			 {8, 110, .singles = 320, .pairs = 832},
+			 {8, 110, .singles = 320, .pairs = 384, .step = 192},
 			 codes_q3_k,
 			 scales_k3,
 			 affine_k3},
 	[TENSOR_Q4_K] = {{256, 2368}, {8, 144, .nibbles = 320}, codes_q4_k, scales_k4, affine_k4},
 	[TENSOR_Q5_K] = {{256, 2880},
-			 {8, 176, .singles = 320, .nibbles = 832},
+			 {8, 176, .singles = 320, .nibbles = 384, .step = 320},
 			 codes_q5_k,
 			 scales_k4,
 			 affine_k4},
 	[TENSOR_Q6_K] = {{256, 3392},
-			 {8, 210, .pairs = 320, .nibbles = 1344},
+			 {8, 210, .pairs = 320, .nibbles = 448, .step = 384},
 			 codes_q6_k,
 			 scales_k6,
 			 affine_k6},

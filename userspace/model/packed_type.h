@@ -24,17 +24,19 @@
  *   MXFP4  64 columns: bfloat16 d[2][16], nibbles[2]                           576
  *   Q2_K  256 columns: half d[16], half dmin[16], u8 scale_min[16][16], pairs[8]
  *                                                                             1344
- *   Q3_K  256 columns: half d[16], 32 zero bytes, i8 scale[16][16], third[8], pairs[8]
+ *   Q3_K  256 columns: half d[16], 32 zero bytes, i8 scale[16][16], {third, pairs}[8]
  *                                                                             1856
  *   Q4_K  256 columns: half d[16], half dmin[16], u8 scale[8][16], u8 min[8][16],
  *                      nibbles[8]                                             2368
  *   Q5_K  256 columns: half d[16], half dmin[16], u8 scale[8][16], u8 min[8][16],
- *                      fifth[8], nibbles[8]                                   2880
- *   Q6_K  256 columns: half d[16], 32 zero bytes, i8 scale[16][16], upper[8],
- *                      nibbles[8]                                             3392
+ *                      {fifth, nibbles}[8]                                    2880
+ *   Q6_K  256 columns: half d[16], 32 zero bytes, i8 scale[16][16], {upper, nibbles}[8]
+ *                                                                             3392
  *   IQ4_XS 256 columns: half d[16], 32 zero bytes, i8 scale[8][16], nibbles[8] 2240
  *   F16, BF16  2 columns: u16 value[2][16]                                      64
  *   F32        1 column:  float value[16]                                       64
+ *
+ * Parts in braces lie block by block: memory likes to be read in one stream.
  *
  * Weights, as in GGUF: Q4_0 d (q - 8); Q4_1, Q5_1 d q + m; Q5_0 d (q - 16); Q8_0 d q;
  * Q4_K, Q5_K d scale q - dmin min (scale and min per block); Q6_K d scale (q - 32), scale[2 b + half]
@@ -57,7 +59,7 @@ enum {
 	PACKED_ROWS = 16,
 	PACKED_BLOCK = 32,
 	PACKED_ALIGNMENT = 64,
-	PACKED_VERSION = 1, /* raise it with any change of the layout above */
+	PACKED_VERSION = 2, /* raise it with any change of the layout above */
 };
 
 struct packed_type_info {

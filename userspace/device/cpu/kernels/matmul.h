@@ -145,8 +145,8 @@ SIMD void tile_pairs(enum code_form form, const bool has_min, const uint32_t uni
 SIMD void tile_k4(enum code_form form, const uint8_t *unit, uint32_t n_cols,
 		  const struct activation_tile *a, const unsigned width, float *out)
 {
-	const uint32_t fifth_at = 320, codes_at = form == CODES_5 ? 832 : 320;
-	const uint32_t unit_bytes = codes_at + 2048;
+	const uint32_t block_bytes = form == CODES_5 ? 320 : 256;
+	const uint32_t unit_bytes = 320 + 8 * block_bytes;
 	const int8_t *codes = a->codes;
 	const float *d = a->d, *s = a->s;
 	vf acc[SIMD_MAX_WIDTH];
@@ -157,8 +157,8 @@ SIMD void tile_k4(enum code_form form, const uint8_t *unit, uint32_t n_cols,
 
 		for (uint32_t b = 0; b < 8; b++) {
 			const struct block_parts parts = {
-				.codes = unit + codes_at + 256 * b,
-				.fifth = unit + fifth_at + 64 * b,
+				.codes = unit + 320 + block_bytes * b + block_bytes - 256,
+				.fifth = unit + 320 + block_bytes * b,
 			};
 			vi sums[SIMD_MAX_WIDTH];
 
@@ -189,8 +189,8 @@ SIMD void tile_k6(const uint8_t *unit, uint32_t n_cols, const struct activation_
 
 		for (uint32_t b = 0; b < 8; b++) {
 			const struct block_parts parts = {
-				.codes = unit + 1344 + 256 * b,
-				.upper = unit + 320 + 128 * b,
+				.codes = unit + 448 + 384 * b,
+				.upper = unit + 320 + 384 * b,
 			};
 
 			UNROLL
@@ -344,14 +344,14 @@ SIMD void tile_k3(const uint8_t *unit, uint32_t n_cols, const struct activation_
 		vf dw = vf_load_f16(unit);
 
 		for (uint32_t b = 0; b < 8; b++) {
-			vb third = vb_load(unit + 320 + 64 * b);
+			vb third = vb_load(unit + 320 + 192 * b);
 			vi sums[SIMD_MAX_WIDTH];
 
 			set_sums(init, width, sums);
 			UNROLL
 			for (unsigned i = 0; i < 8; i++) {
 				vb scale = vb_rows(unit + 64 + 32 * b + 16 * (i / 4));
-				vb pairs = vb_load(unit + 832 + 128 * b + 64 * (i / 4));
+				vb pairs = vb_load(unit + 384 + 192 * b + 64 * (i / 4));
 				vb w = vb_with_third(vb_pairs(pairs, i % 4), third, i);
 
 				w = vb_add(vb_times(w, vb_abs(scale)), vb_q8(vb_offset_q3(scale)));
