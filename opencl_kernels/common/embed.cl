@@ -14,19 +14,37 @@ static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
 #else
 	uint b = column % UNIT_COLUMNS / 32, c = column % 32, g = c / 4, byte = 4 * r + c % 4;
 	float scale, value;
-#if FORM == 8
-	value = as_char(unit[CODES_AT + 512 * b + 64 * g + byte]);
+#ifdef FOLDED
+	uint part = unit[64 + ROWS * (2 * b + c / 16) + r];
+	uint code = unit[CODES_AT + CODES_STEP * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3;
+
+	scale = vload_half(r, (__global const half *)unit);
+#ifdef THIRD_AT
+	code |= (unit[THIRD_AT + BIT_STEP * b + byte] >> g & 1) << 2;
+	return scale * (float)((int)(fold_q3(code, (char)part) & 255) - 128);
 #else
-	uint code = unit[CODES_AT + 256 * b + 64 * (g / 2) + byte] >> 4 * (g % 2) & 15;
+	return scale * (float)(code * (part & 15)) -
+	       vload_half(ROWS + r, (__global const half *)unit) * (float)(part >> 4);
+#endif
+#else
+#if FORM == 8
+	value = as_char(unit[CODES_AT + CODES_STEP * b + 64 * g + byte]);
+#else
+	uint code = unit[CODES_AT + CODES_STEP * b + 64 * (g / 2) + byte] >> 4 * (g % 2) & 15;
 #ifdef FIFTH_AT
-	code |= (unit[FIFTH_AT + 64 * b + byte] >> g & 1) << 4;
+	code |= (unit[FIFTH_AT + BIT_STEP * b + byte] >> g & 1) << 4;
 #endif
 #ifdef UPPER_AT
-	code |= (unit[UPPER_AT + 128 * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3) << 4;
+	code |= (unit[UPPER_AT + UPPER_STEP * b + 64 * (g / 4) + byte] >> 2 * (g % 4) & 3) << 4;
+#endif
+#ifdef VALUES
+	code = VALUES[code];
 #endif
 	value = (float)((int)code - OFFSET);
 #endif
-#ifndef SUPER
+#ifdef SCALE_BFLOAT16
+	return bfloat16_at(unit, ROWS * b + r) * value;
+#elif !defined(SUPER)
 	scale = vload_half(ROWS * b + r, (__global const half *)unit);
 #ifdef MINIMA_AT
 	return scale * value + vload_half(ROWS * b + r, (__global const half *)(unit + MINIMA_AT));
@@ -37,10 +55,14 @@ static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
 	scale = vload_half(r, (__global const half *)unit) *
 		as_char(unit[64 + ROWS * (2 * b + c / 16) + r]);
 	return scale * value;
+#elif defined(VALUES)
+	scale = vload_half(r, (__global const half *)unit) * as_char(unit[64 + ROWS * b + r]);
+	return scale * value;
 #else
 	scale = vload_half(r, (__global const half *)unit) * unit[64 + ROWS * b + r];
 	return scale * value - vload_half(ROWS + r, (__global const half *)unit) *
 				       unit[MINIMA_AT + ROWS * b + r];
+#endif
 #endif
 #endif
 }

@@ -14,19 +14,34 @@
 /* The word of four codes of row R, group G, as unsigned bytes. */
 static inline uint NAMED(codes_at)(__global const uchar *unit, uint b, uint g, uint r)
 {
-#if FORM == 8
-	return ((__global const uint *)(unit + CODES_AT + 512 * b + 64 * g))[r] ^ 0x80808080u;
+#ifdef FOLDED
+	uint w = ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * (g / 4)))[r];
+	uint part = unit[64 + ROWS * (2 * b + g / 4) + r];
+
+	w = w >> 2 * (g % 4) & 0x03030303u;
+#ifdef THIRD_AT
+	w |= (((__global const uint *)(unit + THIRD_AT + BIT_STEP * b))[r] >> g & 0x01010101u) << 2;
+	return fold_q3(w, (char)part);
+#else
+	return w * (part & 15);
+#endif
+#elif FORM == 8
+	return ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * g))[r] ^ 0x80808080u;
 #elif FORM < 16
-	uint w = ((__global const uint *)(unit + CODES_AT + 256 * b + 64 * (g / 2)))[r];
+	uint w = ((__global const uint *)(unit + CODES_AT + CODES_STEP * b + 64 * (g / 2)))[r];
 
 	w = w >> 4 * (g % 2) & 0x0f0f0f0fu;
 #ifdef FIFTH_AT
-	w |= (((__global const uint *)(unit + FIFTH_AT + 64 * b))[r] >> g & 0x01010101u) << 4;
+	w |= (((__global const uint *)(unit + FIFTH_AT + BIT_STEP * b))[r] >> g & 0x01010101u) << 4;
 #endif
 #ifdef UPPER_AT
-	w |= (((__global const uint *)(unit + UPPER_AT + 128 * b + 64 * (g / 4)))[r] >> 2 * (g % 4) &
+	w |= (((__global const uint *)(unit + UPPER_AT + UPPER_STEP * b + 64 * (g / 4)))[r] >> 2 * (g % 4) &
 	      0x03030303u)
 	     << 4;
+#endif
+#ifdef VALUES
+	w = (uint)VALUES[w & 15] | (uint)VALUES[w >> 8 & 15] << 8 |
+	    (uint)VALUES[w >> 16 & 15] << 16 | (uint)VALUES[w >> 24] << 24;
 #endif
 	return w;
 #else
@@ -34,11 +49,23 @@ static inline uint NAMED(codes_at)(__global const uchar *unit, uint b, uint g, u
 #endif
 }
 
-/* Scale (of the half H) and minimum of row R in block B. */
+/* Scale and minimum of row R in block B, of its half H where halves have their own. */
 static inline float2 NAMED(scales_at)(__global const uchar *unit, uint b, uint h, uint r)
 {
 #if FORM >= 16
 	return (float2)(0);
+#elif FORM == 2
+	return (float2)(vload_half(r, (__global const half *)unit),
+			-vload_half(ROWS + r, (__global const half *)unit) *
+				(unit[64 + ROWS * (2 * b + h) + r] >> 4));
+#elif FORM == 3
+	return (float2)(vload_half(r, (__global const half *)unit), 0);
+#elif defined(SCALE_BFLOAT16)
+	return (float2)(bfloat16_at(unit, ROWS * b + r), 0);
+#elif defined(VALUES) && defined(SUPER)
+	return (float2)(vload_half(r, (__global const half *)unit) *
+				as_char(unit[64 + ROWS * b + r]),
+			0);
 #elif defined(UPPER_AT)
 	return (float2)(vload_half(r, (__global const half *)unit) *
 				as_char(unit[64 + ROWS * (2 * b + h) + r]),
@@ -90,8 +117,14 @@ static inline void TILE(NAMED(tile), WIDTH)(__global const uchar *tile, uint n_c
 				for (uint g = 0; g < 4; g++)
 					sum = dot(sum, w[g], a[g]);
 				acc[t] = fma((float)sum, scale.x * scales[at].x, acc[t]);
+#if FORM == 2
+				acc[t] = fma(scale.y,
+					     scales[at].x * (float)(h ? sums[at].y : sums[at].x),
+					     acc[t]);
+#else
 				if (h)
 					acc[t] = fma(scale.y, scales[at].y, acc[t]);
+#endif
 			}
 		}
 	}

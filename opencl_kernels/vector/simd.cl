@@ -34,6 +34,54 @@ static inline vf load_i8(__global const uchar *p)
 	return convert_float16(vload16(0, (__global const char *)p));
 }
 
+static inline vf load_bfloat16(__global const uchar *p)
+{
+	return as_float16(convert_uint16(vload16(0, (__global const ushort *)p)) << 16);
+}
+
+static inline vi load_uint8(__global const uchar *p)
+{
+	return convert_int16(vload16(0, p));
+}
+
+static inline vi load_int8(__global const uchar *p)
+{
+	return convert_int16(vload16(0, (__global const char *)p));
+}
+
+#if defined(HAVE_VNNI) || defined(HAVE_MADDUBS)
+
+typedef char bytes64 __attribute__((ext_vector_type(64)));
+
+/* What each byte of NIBBLES stands for. */
+static inline vi look_up(__constant const uchar *values, vi nibbles)
+{
+	uint4 table = as_uint4(vload16(0, values));
+	uint8 twice = (uint8)(table, table);
+
+	return __builtin_astype(
+		__builtin_ia32_pshufb512(__builtin_astype((uint16)(twice, twice), bytes64),
+					 __builtin_astype(nibbles, bytes64)),
+		vi);
+}
+
+#else
+
+static inline vi look_up(__constant const uchar *values, vi nibbles)
+{
+	union {
+		vi words;
+		uchar bytes[64];
+	} x;
+
+	x.words = nibbles;
+	for (int i = 0; i < 64; i++)
+		x.bytes[i] = values[x.bytes[i]];
+	return x.words;
+}
+
+#endif
+
 #if defined(HAVE_VNNI)
 
 /* acc[r] += sum over j of (unsigned) byte j of w[r] times a[j] */
@@ -53,7 +101,6 @@ static inline vi dot_q8(vi acc, vi w, __global const char *a)
 
 #elif defined(HAVE_MADDUBS)
 
-typedef char bytes64 __attribute__((ext_vector_type(64)));
 typedef short shorts32 __attribute__((ext_vector_type(32)));
 
 static inline vi dot(vi acc, vi w, __global const char *a)

@@ -38,6 +38,12 @@ void gguf_maker_array(struct gguf_maker *maker, const char *key, enum gguf_type 
 void gguf_maker_raw(struct gguf_maker *maker, const char *key, uint32_t type, const void *bytes,
 		    size_t size_bytes);
 
+/* A pair as another file has it. */
+void gguf_maker_value(struct gguf_maker *maker, const struct gguf_value *value);
+/* Part NO of COUNT of WHOLE, which is not split: every COUNT-th tensor, and the keys where NO is 0. */
+void gguf_maker_split(struct gguf_maker *maker, const struct gguf *whole, uint32_t no,
+		      uint32_t count);
+
 /* DATA NULL: zeros. dims[0] is the row length. */
 void gguf_maker_tensor(struct gguf_maker *maker, const char *name, uint32_t type, uint32_t n_dims,
 		       const uint64_t *dims, const void *data, size_t size_bytes);

@@ -100,6 +100,22 @@ static void random_block(uint64_t *state, enum tensor_type type, float scale, ui
 	case TENSOR_Q6_K:
 		put_half(block + 208, jitter / 18.5f / 74);
 		break;
+	case TENSOR_Q2_K:
+		put_half(block + 80, jitter / 1.15f / 8);
+		put_half(block + 82, jitter / 1.15f / 8 * 1.5f);
+		break;
+	case TENSOR_Q3_K:
+		put_half(block + 108, jitter / 2.3f / 18);
+		break;
+	case TENSOR_IQ4_NL:
+		put_half(block, jitter / 72);
+		break;
+	case TENSOR_IQ4_XS:
+		put_half(block, jitter / 72 / 18);
+		break;
+	case TENSOR_MXFP4:
+		block[0] = (uint8_t)(128 - 2 + (int)log2f(scale) - (int)(next_u32(state) % 2));
+		break;
 	default:
 		exit(99);
 	}

@@ -15,8 +15,9 @@
 enum { COLUMNS = 512, BLOCKS = COLUMNS / 32, HEAD_DIM = 96, ROUNDS = 8 };
 
 static const enum tensor_type types[] = {
-	TENSOR_F32,  TENSOR_F16,  TENSOR_BF16, TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0,
-	TENSOR_Q5_1, TENSOR_Q8_0, TENSOR_Q4_K, TENSOR_Q5_K, TENSOR_Q6_K,
+	TENSOR_F32,  TENSOR_F16,    TENSOR_BF16,   TENSOR_Q4_0,	 TENSOR_Q4_1, TENSOR_Q5_0,
+	TENSOR_Q5_1, TENSOR_Q8_0,   TENSOR_Q2_K,   TENSOR_Q3_K,	 TENSOR_Q4_K, TENSOR_Q5_K,
+	TENSOR_Q6_K, TENSOR_IQ4_NL, TENSOR_IQ4_XS, TENSOR_MXFP4,
 };
 
 static const uint32_t widths[] = {1, 2, 4, 8, 12};
@@ -63,7 +64,7 @@ struct activations {
 	struct activation_tile tile;
 	int8_t codes[BLOCKS * TILE_WIDTH_MAX * 32];
 	float d[BLOCKS * TILE_WIDTH_MAX], s[BLOCKS * TILE_WIDTH_MAX];
-	int32_t init[5][2 * BLOCKS * TILE_WIDTH_MAX];
+	int32_t init[6][2 * BLOCKS * TILE_WIDTH_MAX];
 	float x[COLUMNS * TILE_WIDTH_MAX];
 };
 
@@ -79,6 +80,7 @@ static void prepare(struct activations *a, const struct cpu_kernels *kernels, ui
 		.init_16 = a->init[1],
 		.init_128 = a->init[2],
 		.init_32 = a->init[3],
+		.halves = a->init[4],
 		.x = a->x,
 	};
 	for (uint32_t t = 0; t < width; t++) {

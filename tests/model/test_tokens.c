@@ -36,7 +36,7 @@ static struct gguf *with_pre(const struct gguf *gguf, const char *pre, uint8_t *
 {
 	const struct gguf_value *old = gguf_find(gguf, "tokenizer.ggml.pre");
 	const struct gguf_value *last = gguf_value(gguf, gguf_n_values(gguf) - 1);
-	const uint8_t *data = gguf_file_data(gguf), *end = last->data + last->size_bytes;
+	const uint8_t *data = gguf_part(gguf, 0)->data, *end = last->data + last->size_bytes;
 	uint64_t size = strlen(pre), none = 0;
 	struct gguf *changed = NULL;
 	uint8_t *header, *at;

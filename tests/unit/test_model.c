@@ -18,8 +18,9 @@
 #include "tiny_model.h"
 
 static const enum tensor_type all_types[] = {
-	TENSOR_F32,  TENSOR_F16,  TENSOR_BF16, TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0,
-	TENSOR_Q5_1, TENSOR_Q8_0, TENSOR_Q4_K, TENSOR_Q5_K, TENSOR_Q6_K,
+	TENSOR_F32,  TENSOR_F16,    TENSOR_BF16,   TENSOR_Q4_0,	 TENSOR_Q4_1, TENSOR_Q5_0,
+	TENSOR_Q5_1, TENSOR_Q8_0,   TENSOR_Q2_K,   TENSOR_Q3_K,	 TENSOR_Q4_K, TENSOR_Q5_K,
+	TENSOR_Q6_K, TENSOR_IQ4_NL, TENSOR_IQ4_XS, TENSOR_MXFP4,
 };
 
 static void halves_survive_the_way_there_and_back(void **state)
@@ -820,6 +821,53 @@ static void a_changed_model_is_packed_anew(void **state)
 	folder_finish(&folder);
 }
 
+/* Replaces the folder's model by one in two files; the second has what SEED makes of it. */
+static void write_split(struct folder *folder, uint64_t seed)
+{
+	struct tiny_model tiny = tiny_model_default;
+	struct gguf_maker maker;
+	struct gguf *whole;
+	uint8_t *file;
+	size_t size;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *path =
+			path_format("%s/m-%05u-of-00002.gguf", folder->path, i + 1);
+
+		tiny.seed = i == 0 ? 1 : seed;
+		tiny_model_make(&tiny, &maker);
+		file = gguf_maker_file(&maker, &size);
+		gguf_maker_finish(&maker);
+		assert_int_equal(gguf_parse(file, size, "whole", NULL, &whole), 0);
+		gguf_maker_split(&maker, whole, i, 2);
+		gguf_maker_write(&maker, path);
+		gguf_maker_finish(&maker);
+		gguf_close(whole);
+		free(file);
+	}
+	free(folder->model);
+	folder->model = path_format("%s/m-00001-of-00002.gguf", folder->path);
+}
+
+static void a_changed_part_is_packed_anew(void **state)
+{
+	struct folder folder;
+	struct packing p;
+
+	(void)state;
+	folder_init(&folder);
+	write_split(&folder, 1);
+	pack(&p, &folder, folder.cache);
+	check_packed(&p);
+	unpack(&p);
+	write_split(&folder, 2);
+	pack(&p, &folder, folder.cache);
+	check_packed(&p);
+	unpack(&p);
+	assert_int_equal(count_packs(&folder), 1);
+	folder_finish(&folder);
+}
+
 static void a_damaged_pack_is_made_anew(void **state)
 {
 	struct folder folder;
@@ -913,6 +961,7 @@ int main(void)
 		cmocka_unit_test(refuses_types_it_cannot_compute),
 		cmocka_unit_test(packs_once_and_maps_after),
 		cmocka_unit_test(a_changed_model_is_packed_anew),
+		cmocka_unit_test(a_changed_part_is_packed_anew),
 		cmocka_unit_test(a_damaged_pack_is_made_anew),
 		cmocka_unit_test(without_a_folder_it_packs_into_memory),
 	};

@@ -12,8 +12,8 @@
 #include "array.h"
 #include "cleanup.h"
 #include "file_map.h"
-#include "gguf.h"
-#include "name_index.h"
+#include "gguf_internal.h"
+#include "gguf_split.h"
 
 enum {
 	GGUF_MAGIC = 0x46554747, /* "GGUF" */
@@ -23,49 +23,16 @@ enum {
 	TENSOR_BYTES_MIN = 24, /* length, no name, no dims, type, offset */
 };
 
-struct gguf {
-	char *name;
-	struct file_map map; /* empty when parsed from memory */
-	const uint8_t *data;
-	uint64_t size;
-	uint64_t header_bytes;
-	uint32_t version;
-	struct gguf_value *values; /* [n_values] */
-	size_t n_values;
-	struct gguf_tensor *tensors; /* [n_tensors] */
-	size_t n_tensors;
-	struct name_index value_index;
-	struct name_index tensor_index;
-};
-
-DEFINE_CLEANUP(struct gguf, gguf_close)
-
 struct parser {
 	struct gguf *gguf;
 	struct cursor cursor;
 	const struct log *log;
 };
 
-static const struct {
-	const char *name;
-	unsigned bytes; /* 0: variable */
-} gguf_types[GGUF_TYPES] = {
-	[GGUF_U8] = {"u8", 1},	 [GGUF_I8] = {"i8", 1},	      [GGUF_U16] = {"u16", 2},
-	[GGUF_I16] = {"i16", 2}, [GGUF_U32] = {"u32", 4},     [GGUF_I32] = {"i32", 4},
-	[GGUF_F32] = {"f32", 4}, [GGUF_BOOL] = {"bool", 1},   [GGUF_STRING] = {"string", 0},
-	[GGUF_U64] = {"u64", 8}, [GGUF_ARRAY] = {"array", 0}, [GGUF_I64] = {"i64", 8},
-	[GGUF_F64] = {"f64", 8},
-};
-
-const char *gguf_type_name(enum gguf_type type)
-{
-	return (unsigned)type < GGUF_TYPES ? gguf_types[type].name : "unknown";
-}
-
 static int damaged(const struct parser *p, uint64_t at, const char *what)
 {
-	return log_error(p->log, EBADMSG, "%s is damaged: %s at byte %" PRIu64, p->gguf->name, what,
-			 at);
+	return log_error(p->log, EBADMSG, "%s is damaged: %s at byte %" PRIu64, p->gguf->part.name,
+			 what, at);
 }
 
 static int truncated(const struct parser *p)
@@ -73,7 +40,7 @@ static int truncated(const struct parser *p)
 	return log_error(p->log, EBADMSG,
 			 "%s is cut short: its header goes on after the last byte, %" PRIu64
 			 " (is the download complete?)",
-			 p->gguf->name, p->cursor.size);
+			 p->gguf->part.name, p->cursor.size);
 }
 
 /* ---- values ---- */
@@ -123,8 +90,8 @@ static int skip_items(struct parser *p, enum gguf_type type, uint64_t n, unsigne
 	uint64_t bytes;
 	int r = 0;
 
-	if (gguf_types[type].bytes != 0) {
-		if (!size_mul(n, gguf_types[type].bytes, &bytes))
+	if (gguf_type_bytes(type) != 0) {
+		if (!size_mul(n, gguf_type_bytes(type), &bytes))
 			return damaged(p, p->cursor.position, "an impossible array length");
 		return cursor_take(&p->cursor, bytes) ? 0 : truncated(p);
 	}
@@ -197,7 +164,7 @@ static struct name_index_key value_key(const void *data, size_t item)
 	return (struct name_index_key){gguf->values[item].key.data, gguf->values[item].key.size};
 }
 
-static struct name_index_key tensor_key(const void *data, size_t item)
+struct name_index_key gguf_tensor_key(const void *data, size_t item)
 {
 	const struct gguf *gguf = data;
 
@@ -234,8 +201,8 @@ static int check_tensor_type(const struct parser *p, const struct gguf_tensor *t
 	return log_error(p->log, ENOTSUP,
 			 "%s: tensor %.*s is stored as type %" PRIu32
 			 ", which this version does not know (byte %" PRIu64 ")",
-			 p->gguf->name, (int)tensor->name.size, tensor->name.data, tensor->type,
-			 at);
+			 p->gguf->part.name, (int)tensor->name.size, tensor->name.data,
+			 tensor->type, at);
 }
 
 static int measure_tensor(const struct parser *p, struct gguf_tensor *tensor, uint64_t at)
@@ -297,7 +264,7 @@ static int read_tensors(struct parser *p, uint64_t n)
 		if (r < 0)
 			return r;
 		gguf->n_tensors = i + 1;
-		if (name_index_add(&gguf->tensor_index, tensor_key, gguf, i) < 0)
+		if (name_index_add(&gguf->tensor_index, gguf_tensor_key, gguf, i) < 0)
 			return damaged(p, at, "a tensor that occurs twice");
 	}
 	return 0;
@@ -315,7 +282,7 @@ static int read_alignment(const struct parser *p, uint32_t *ret_alignment)
 		return log_error(p->log, EBADMSG,
 				 "%s is damaged: general.alignment is %" PRIu32
 				 ", which is no power of two up to 1 MiB",
-				 p->gguf->name, alignment);
+				 p->gguf->part.name, alignment);
 	*ret_alignment = alignment;
 	return 0;
 }
@@ -328,14 +295,16 @@ static int place_tensor(const struct parser *p, struct gguf_tensor *tensor, uint
 	if (tensor->offset % alignment != 0)
 		return log_error(p->log, EBADMSG,
 				 "%s is damaged: tensor %.*s is not aligned to %" PRIu32,
-				 gguf->name, (int)tensor->name.size, tensor->name.data, alignment);
-	if (!size_add(tensor->offset, gguf->header_bytes, &tensor->offset) ||
-	    !size_add(tensor->offset, tensor->size_bytes, &end) || end > gguf->size)
+				 gguf->part.name, (int)tensor->name.size, tensor->name.data,
+				 alignment);
+	if (!size_add(tensor->offset, gguf->part.header_bytes, &tensor->offset) ||
+	    !size_add(tensor->offset, tensor->size_bytes, &end) || end > gguf->part.size_bytes)
 		return log_error(p->log, EBADMSG,
 				 "%s is cut short: tensor %.*s lies beyond its last byte, %" PRIu64
 				 " (is the download complete?)",
-				 gguf->name, (int)tensor->name.size, tensor->name.data, gguf->size);
-	tensor->data = gguf->data + tensor->offset;
+				 gguf->part.name, (int)tensor->name.size, tensor->name.data,
+				 gguf->part.size_bytes);
+	tensor->data = gguf->part.data + tensor->offset;
 	return 0;
 }
 
@@ -348,7 +317,9 @@ static int place_tensors(struct parser *p)
 	r = read_alignment(p, &alignment);
 	if (r < 0)
 		return r;
-	gguf->header_bytes = round_up(p->cursor.position, alignment);
+	gguf->part.header_bytes = round_up(p->cursor.position, alignment);
+	gguf->alignment = alignment;
+	gguf->part.n_tensors = gguf->n_tensors;
 	for (size_t i = 0; i < gguf->n_tensors && r == 0; i++)
 		r = place_tensor(p, &gguf->tensors[i], alignment);
 	return r;
@@ -362,7 +333,7 @@ static int check_version(struct parser *p)
 	uint32_t version = cursor_u32(&p->cursor);
 
 	if (magic != GGUF_MAGIC || p->cursor.failed)
-		return log_error(p->log, EBADMSG, "%s is not a GGUF file", p->gguf->name);
+		return log_error(p->log, EBADMSG, "%s is not a GGUF file", p->gguf->part.name);
 	if (version == 2 || version == 3) {
 		p->gguf->version = version;
 		return 0;
@@ -370,10 +341,10 @@ static int check_version(struct parser *p)
 	if ((version & 0xffff) == 0 && version != 0)
 		return log_error(p->log, ENOTSUP,
 				 "%s is a big-endian GGUF file, which cannot be read here",
-				 p->gguf->name);
+				 p->gguf->part.name);
 	return log_error(p->log, ENOTSUP,
-			 "%s is GGUF version %" PRIu32 "; versions 2 and 3 are read", p->gguf->name,
-			 version);
+			 "%s is GGUF version %" PRIu32 "; versions 2 and 3 are read",
+			 p->gguf->part.name, version);
 }
 
 static int parse_header(struct parser *p)
@@ -401,29 +372,84 @@ static int parse_header(struct parser *p)
 	return place_tensors(p);
 }
 
-static int gguf_read(struct gguf *gguf, const void *data, uint64_t size_bytes,
+static int read_part(struct gguf *gguf, const void *data, uint64_t size_bytes,
 		     const struct log *log)
 {
 	struct parser parser = {.gguf = gguf, .log = log};
 
-	gguf->data = data;
-	gguf->size = size_bytes;
+	gguf->part.data = data;
+	gguf->part.size_bytes = size_bytes;
 	cursor_init(&parser.cursor, data, size_bytes);
 	return parse_header(&parser);
+}
+
+static struct gguf *gguf_new(const char *name)
+{
+	struct gguf *gguf = calloc(1, sizeof(*gguf));
+
+	if (!gguf)
+		return NULL;
+	gguf->n_parts = 1;
+	gguf->part.name = gguf->name = strdup(name);
+	return gguf->name ? gguf : (free(gguf), NULL);
+}
+
+static int parse_part(const struct gguf_source *source, const struct log *log,
+		      struct gguf **ret_gguf)
+{
+	_cleanup_(gguf_close_p) struct gguf *gguf = gguf_new(source->name);
+	int r;
+
+	if (!gguf)
+		return log_oom(log, "reading a GGUF header");
+	r = read_part(gguf, source->data, source->size_bytes, log);
+	if (r < 0)
+		return r;
+	*ret_gguf = TAKE(gguf);
+	return 0;
+}
+
+int gguf_parse_parts(const struct gguf_source *sources, uint32_t n, const struct log *log,
+		     struct gguf **ret_gguf)
+{
+	_cleanup_free_ struct gguf **parts = calloc(MAX(n, 1), sizeof(*parts));
+	int r = 0;
+
+	if (!parts)
+		return log_oom(log, "reading a GGUF header");
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		r = parse_part(&sources[i], log, &parts[i]);
+	if (r == 0)
+		r = gguf_join(parts, n, log);
+	if (r == 0) {
+		*ret_gguf = parts[0];
+		return 0;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		gguf_close(parts[i]);
+	return r;
 }
 
 int gguf_parse(const void *data, uint64_t size_bytes, const char *name, const struct log *log,
 	       struct gguf **ret_gguf)
 {
-	_cleanup_(gguf_close_p) struct gguf *gguf = calloc(1, sizeof(*gguf));
+	const struct gguf_source source = {data, size_bytes, name};
+
+	return gguf_parse_parts(&source, 1, log, ret_gguf);
+}
+
+int gguf_open_part(const char *path, const struct log *log, struct gguf **ret_gguf)
+{
+	_cleanup_(gguf_close_p) struct gguf *gguf = gguf_new(path);
 	int r;
 
 	if (!gguf)
 		return log_oom(log, "reading a GGUF header");
-	gguf->name = strdup(name);
-	if (!gguf->name)
-		return log_oom(log, "reading a GGUF header");
-	r = gguf_read(gguf, data, size_bytes, log);
+	r = file_map_init(&gguf->map, path, log);
+	if (r < 0)
+		return r;
+	gguf->part.mtime_ns = gguf->map.mtime_ns;
+	r = read_part(gguf, gguf->map.data, gguf->map.size, log);
 	if (r < 0)
 		return r;
 	*ret_gguf = TAKE(gguf);
@@ -432,21 +458,17 @@ int gguf_parse(const void *data, uint64_t size_bytes, const char *name, const st
 
 int gguf_open(const char *path, const struct log *log, struct gguf **ret_gguf)
 {
-	_cleanup_(gguf_close_p) struct gguf *gguf = calloc(1, sizeof(*gguf));
+	struct gguf *gguf = NULL;
 	int r;
 
-	if (!gguf)
-		return log_oom(log, "reading a GGUF header");
-	gguf->name = strdup(path);
-	if (!gguf->name)
-		return log_oom(log, "reading a GGUF header");
-	r = file_map_init(&gguf->map, path, log);
-	if (r < 0)
+	r = gguf_open_part(path, log, &gguf);
+	if (r == 0)
+		r = gguf_open_others(&gguf, log);
+	if (r < 0) {
+		gguf_close(gguf);
 		return r;
-	r = gguf_read(gguf, gguf->map.data, gguf->map.size, log);
-	if (r < 0)
-		return r;
-	*ret_gguf = TAKE(gguf);
+	}
+	*ret_gguf = gguf;
 	return 0;
 }
 
@@ -454,6 +476,9 @@ void gguf_close(struct gguf *gguf)
 {
 	if (!gguf)
 		return;
+	for (uint32_t i = 0; gguf->others && i + 1 < gguf->n_parts; i++)
+		gguf_close(gguf->others[i]);
+	free(gguf->others);
 	name_index_finish(&gguf->value_index);
 	name_index_finish(&gguf->tensor_index);
 	free(gguf->values);
@@ -465,7 +490,7 @@ void gguf_close(struct gguf *gguf)
 
 const char *gguf_name(const struct gguf *gguf)
 {
-	return gguf->name;
+	return gguf->part.name;
 }
 
 uint32_t gguf_version(const struct gguf *gguf)
@@ -473,24 +498,28 @@ uint32_t gguf_version(const struct gguf *gguf)
 	return gguf->version;
 }
 
+uint32_t gguf_alignment(const struct gguf *gguf)
+{
+	return gguf->alignment;
+}
+
+uint32_t gguf_n_parts(const struct gguf *gguf)
+{
+	return gguf->n_parts;
+}
+
+const struct gguf_part *gguf_part(const struct gguf *gguf, uint32_t index)
+{
+	return index == 0 ? &gguf->part : &gguf->others[index - 1]->part;
+}
+
 uint64_t gguf_file_bytes(const struct gguf *gguf)
 {
-	return gguf->size;
-}
+	uint64_t bytes = 0;
 
-uint64_t gguf_header_bytes(const struct gguf *gguf)
-{
-	return gguf->header_bytes;
-}
-
-const uint8_t *gguf_file_data(const struct gguf *gguf)
-{
-	return gguf->data;
-}
-
-int64_t gguf_mtime_ns(const struct gguf *gguf)
-{
-	return gguf->map.mtime_ns;
+	for (uint32_t i = 0; i < gguf->n_parts; i++)
+		bytes += gguf_part(gguf, i)->size_bytes;
+	return bytes;
 }
 
 size_t gguf_n_values(const struct gguf *gguf)
@@ -522,161 +551,7 @@ const struct gguf_value *gguf_find(const struct gguf *gguf, const char *key)
 
 const struct gguf_tensor *gguf_find_tensor(const struct gguf *gguf, const char *name)
 {
-	int64_t i = name_index_find(&gguf->tensor_index, tensor_key, gguf, name, strlen(name));
+	int64_t i = name_index_find(&gguf->tensor_index, gguf_tensor_key, gguf, name, strlen(name));
 
 	return i < 0 ? NULL : &gguf->tensors[i];
-}
-
-bool gguf_string_is(struct gguf_string string, const char *text)
-{
-	return string.size == strlen(text) && memcmp(string.data, text, string.size) == 0;
-}
-
-/* ---- typed reads ---- */
-
-double gguf_number(const struct gguf_value *value, uint64_t index)
-{
-	union {
-		uint8_t u8;
-		int8_t i8;
-		uint16_t u16;
-		int16_t i16;
-		uint32_t u32;
-		int32_t i32;
-		float f32;
-		uint64_t u64;
-		int64_t i64;
-		double f64;
-	} x = {0};
-
-	memcpy(&x, value->data + index * gguf_types[value->item_type].bytes,
-	       gguf_types[value->item_type].bytes);
-	switch (value->item_type) {
-	case GGUF_U8:
-	case GGUF_BOOL:
-		return x.u8;
-	case GGUF_I8:
-		return x.i8;
-	case GGUF_U16:
-		return x.u16;
-	case GGUF_I16:
-		return x.i16;
-	case GGUF_U32:
-		return x.u32;
-	case GGUF_I32:
-		return x.i32;
-	case GGUF_F32:
-		return (double)x.f32;
-	case GGUF_U64:
-		return (double)x.u64;
-	case GGUF_I64:
-		return (double)x.i64;
-	case GGUF_F64:
-		return x.f64;
-	default:
-		return 0;
-	}
-}
-
-static bool is_integer(enum gguf_type type)
-{
-	return type != GGUF_F32 && type != GGUF_F64 && type != GGUF_BOOL && type != GGUF_STRING &&
-	       type != GGUF_ARRAY;
-}
-
-static int wrong_value(const struct gguf *gguf, const struct gguf_value *value, const char *wanted,
-		       const struct log *log)
-{
-	return log_error(log, EBADMSG, "%s: %.*s should be %s and is %s %s", gguf->name,
-			 (int)value->key.size, value->key.data, wanted,
-			 value->type == GGUF_ARRAY ? "an array of" : "a value of type",
-			 gguf_type_name(value->item_type));
-}
-
-int gguf_get_u32(const struct gguf *gguf, const char *key, const struct log *log, uint32_t *ret)
-{
-	const struct gguf_value *value = gguf_find(gguf, key);
-	double number;
-
-	if (!value)
-		return -ENOENT;
-	if (!is_integer(value->type))
-		return wrong_value(gguf, value, "a whole number", log);
-	number = gguf_number(value, 0);
-	if (number < 0 || number > UINT32_MAX)
-		return log_error(log, EBADMSG, "%s: %s is %.0f, which is out of range", gguf->name,
-				 key, number);
-	*ret = (uint32_t)number;
-	return 0;
-}
-
-int gguf_get_f32(const struct gguf *gguf, const char *key, const struct log *log, float *ret)
-{
-	const struct gguf_value *value = gguf_find(gguf, key);
-	double number;
-
-	if (!value)
-		return -ENOENT;
-	if (!is_integer(value->type) && value->type != GGUF_F32 && value->type != GGUF_F64)
-		return wrong_value(gguf, value, "a number", log);
-	number = gguf_number(value, 0);
-	if (!isfinite(number))
-		return log_error(log, EBADMSG, "%s: %s is not a finite number", gguf->name, key);
-	*ret = (float)number;
-	return 0;
-}
-
-int gguf_get_bool(const struct gguf *gguf, const char *key, const struct log *log, bool *ret)
-{
-	const struct gguf_value *value = gguf_find(gguf, key);
-
-	if (!value)
-		return -ENOENT;
-	if (value->type != GGUF_BOOL)
-		return wrong_value(gguf, value, "true or false", log);
-	*ret = value->data[0] != 0;
-	return 0;
-}
-
-int gguf_get_string(const struct gguf *gguf, const char *key, const struct log *log,
-		    struct gguf_string *ret)
-{
-	const struct gguf_value *value = gguf_find(gguf, key);
-
-	if (!value)
-		return -ENOENT;
-	if (value->type != GGUF_STRING)
-		return wrong_value(gguf, value, "a string", log);
-	*ret = (struct gguf_string){(const char *)value->data, value->size_bytes};
-	return 0;
-}
-
-int gguf_get_array(const struct gguf *gguf, const char *key, enum gguf_type item_type,
-		   const struct log *log, const struct gguf_value **ret)
-{
-	const struct gguf_value *value = gguf_find(gguf, key);
-
-	if (!value)
-		return -ENOENT;
-	if (value->type != GGUF_ARRAY || value->item_type != item_type)
-		return log_error(log, EBADMSG, "%s: %s should be an array of %s", gguf->name, key,
-				 gguf_type_name(item_type));
-	*ret = value;
-	return 0;
-}
-
-struct cursor gguf_strings(const struct gguf_value *value)
-{
-	struct cursor cursor;
-
-	cursor_init(&cursor, value->data, value->size_bytes);
-	return cursor;
-}
-
-struct gguf_string gguf_next_string(struct cursor *cursor)
-{
-	uint64_t size = cursor_u64(cursor);
-	const uint8_t *data = cursor_take(cursor, size);
-
-	return (struct gguf_string){data ? (const char *)data : "", data ? size : 0};
 }

@@ -3,6 +3,10 @@
  * A GGUF file, versions 2 and 3, little-endian: metadata and the directory of tensors. Format:
  * docs/gguf.md of the ggml project. Tensor bytes are left where they are, in the mapping.
  *
+ * A model may be split into files NAME-00001-of-0000N.gguf, as llama-gguf-split makes them: each
+ * holds the keys split.no, split.count and split.tensors.count, the first all other keys. Opening
+ * any of them opens all, as one model.
+ *
  * Everything that is handed out points into the mapping and lives as long as the struct gguf.
  * A struct gguf is immutable: any number of threads may read it.
  */
@@ -40,6 +44,7 @@ enum {
 	GGUF_KEYS_MAX = 65536,
 	GGUF_TENSORS_MAX = 1 << 20,
 	GGUF_NESTING_MAX = 4, /* arrays of arrays */
+	GGUF_PARTS_MAX = 1024,
 };
 
 /* Not NUL-terminated; may hold any byte. */
@@ -63,34 +68,59 @@ struct gguf_tensor {
 	unsigned n_dims;
 	uint64_t dims[GGUF_DIMS_MAX]; /* dims[0] is the row length; 1 beyond n_dims */
 	uint32_t type;		      /* an id that tensor_type_info() knows */
-	uint64_t offset;	      /* of data, from the start of the file */
+	uint32_t part;		      /* the file that holds it, from 0 */
+	uint64_t offset;	      /* of data, from the start of that file */
 	uint64_t size_bytes;
 	const uint8_t *data;
+};
+
+/* One of the files. */
+struct gguf_part {
+	const char *name; /* its path, for messages */
+	const uint8_t *data;
+	uint64_t size_bytes;
+	uint64_t header_bytes; /* up to the first tensor's data */
+	int64_t mtime_ns;      /* 0 when parsed from memory */
+	size_t n_tensors;      /* that it holds */
 };
 
 struct gguf;
 
 /*
- * Reads the file at PATH. Every count, size, offset and length is checked against the file.
- * 0; -EBADMSG when it is no GGUF file or is damaged; -ENOTSUP for a version or byte order we do
- * not read; -ENOMEM; or what opening gave. Each failure is logged with the byte where it was seen.
+ * Reads the file at PATH, and the other parts of its model. Every count, size, offset and length is checked against the file.
+ * 0; -EBADMSG when it is no GGUF file or is damaged, or parts do not belong together; -ENOTSUP for
+ * a version or byte order we do not read; -ENOMEM; or what opening gave. Each failure is logged with
+ * the file and the byte where it was seen.
  */
 int gguf_open(const char *path, const struct log *log, struct gguf **ret_gguf);
+
+/* The same without looking for other parts: what is there may be a piece of a model. */
+int gguf_open_part(const char *path, const struct log *log, struct gguf **ret_gguf);
 
 /* The same from memory, which must outlive the result. NAME is used in messages. */
 int gguf_parse(const void *data, uint64_t size_bytes, const char *name, const struct log *log,
 	       struct gguf **ret_gguf);
 
+/* All N parts of a model, in order, from memory. */
+struct gguf_source {
+	const void *data;
+	uint64_t size_bytes;
+	const char *name;
+};
+int gguf_parse_parts(const struct gguf_source *sources, uint32_t n, const struct log *log,
+		     struct gguf **ret_gguf);
+
 void gguf_close(struct gguf *gguf);
 
-const char *gguf_name(const struct gguf *gguf); /* the path, for messages */
+const char *gguf_name(const struct gguf *gguf); /* the path of the first part, for messages */
 uint32_t gguf_version(const struct gguf *gguf);
-uint64_t gguf_file_bytes(const struct gguf *gguf);
-uint64_t gguf_header_bytes(const struct gguf *gguf); /* up to the first tensor's data */
-const uint8_t *gguf_file_data(const struct gguf *gguf);
-int64_t gguf_mtime_ns(const struct gguf *gguf); /* 0 when parsed from memory */
+uint64_t gguf_file_bytes(const struct gguf *gguf); /* of all parts */
+uint32_t gguf_alignment(const struct gguf *gguf);  /* of tensors' data, a power of two */
 
-/* In file order. */
+uint32_t gguf_n_parts(const struct gguf *gguf); /* 1 for most models */
+const struct gguf_part *gguf_part(const struct gguf *gguf, uint32_t index);
+
+/* In file order; keys are those of the first part. */
 size_t gguf_n_values(const struct gguf *gguf);
 const struct gguf_value *gguf_value(const struct gguf *gguf, size_t index);
 size_t gguf_n_tensors(const struct gguf *gguf);
@@ -124,5 +154,6 @@ struct cursor gguf_strings(const struct gguf_value *value);
 struct gguf_string gguf_next_string(struct cursor *cursor);
 
 const char *gguf_type_name(enum gguf_type type);
+unsigned gguf_type_bytes(enum gguf_type type); /* 0: variable */
 
 #endif

@@ -193,37 +193,43 @@ static int pack_all(struct pack_job *job)
 
 /* ---- the key ---- */
 
-static void key_sample(struct sha256 *sha256, const struct gguf *gguf)
+static void key_sample(struct sha256 *sha256, const struct gguf_part *part)
 {
-	uint64_t begin = gguf_header_bytes(gguf);
-	uint64_t left = gguf_file_bytes(gguf) - MIN(begin, gguf_file_bytes(gguf));
+	uint64_t begin = part->header_bytes;
+	uint64_t left = part->size_bytes - MIN(begin, part->size_bytes);
 
 	if (left < KEY_SAMPLE_BYTES)
 		return;
 	for (uint64_t i = 0; i < KEY_SAMPLES; i++) {
 		uint64_t at = begin + (left - KEY_SAMPLE_BYTES) / (KEY_SAMPLES - 1) * i;
 
-		sha256_update(sha256, gguf_file_data(gguf) + at, KEY_SAMPLE_BYTES);
+		sha256_update(sha256, part->data + at, KEY_SAMPLE_BYTES);
 	}
+}
+
+static void key_part(struct sha256 *sha256, const struct gguf_part *part)
+{
+	uint64_t facts[] = {
+		PACKED_VERSION,
+		part->size_bytes,
+		(uint64_t)part->mtime_ns,
+		hash_bytes(part->data, MIN(part->header_bytes, part->size_bytes)),
+	};
+
+	sha256_update(sha256, facts, sizeof(facts));
+	key_sample(sha256, part);
 }
 
 static int make_key(const struct gguf *gguf, char key[static SHA256_HEX_SIZE])
 {
-	uint64_t facts[] = {
-		PACKED_VERSION,
-		gguf_file_bytes(gguf),
-		(uint64_t)gguf_mtime_ns(gguf),
-		hash_bytes(gguf_file_data(gguf),
-			   MIN(gguf_header_bytes(gguf), gguf_file_bytes(gguf))),
-	};
 	struct sha256 *sha256;
 	int r;
 
 	r = sha256_create(&sha256);
 	if (r < 0)
 		return r;
-	sha256_update(sha256, facts, sizeof(facts));
-	key_sample(sha256, gguf);
+	for (uint32_t i = 0; i < gguf_n_parts(gguf); i++)
+		key_part(sha256, gguf_part(gguf, i));
 	sha256_finish(sha256, key);
 	sha256_destroy(sha256);
 	return 0;

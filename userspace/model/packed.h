@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The matrices of a model in tile layout (packed_type.h): made once, kept in a file of the cache
- * folder, mapped read-only from then on. The file's name is a key over the model's path, size,
- * time, header and samples of its data; a file that does not fit its key is made anew. Without a
+ * folder, mapped read-only from then on. The file's name is a key over the path of the model and,
+ * for each of its files, size, time, header and samples of its data; a file that does not fit its key is made anew. Without a
  * usable folder (none given, read-only, full) the weights are packed into memory, with a warning.
  */
 #ifndef SLM_MODEL_PACKED_H

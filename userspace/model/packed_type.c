@@ -12,16 +12,18 @@
 struct block_layout {
 	uint32_t blocks;     /* of 32 columns in a unit */
 	uint32_t file_bytes; /* of the file's block, which covers 32 columns or the whole unit */
-	uint32_t fifth;
-	uint32_t upper;
+	uint32_t singles;    /* fifth bits above nibbles, third bits above pairs */
+	uint32_t pairs;	     /* upper two bits above nibbles, or the lower two without */
 	uint32_t nibbles;
 	uint32_t bytes;
+	uint32_t step;	      /* from block to block where they keep their parts together; else 0 */
+	const int8_t *values; /* of the codes; NULL: themselves */
 };
 
 enum {
 	NIBBLE_BYTES = 256,
-	FIFTH_BYTES = 64,
-	UPPER_BYTES = 128,
+	SINGLE_BYTES = 64,
+	PAIR_BYTES = 128,
 	CODE_BYTES = 512,
 };
 
@@ -29,7 +31,7 @@ enum {
 typedef void (*codes_fn)(const uint8_t *file_block, uint32_t block, uint8_t ret_codes[32]);
 /* Writes scales (and minima) of row R from a file block; BLOCK is its place in the unit. */
 typedef void (*scales_fn)(const uint8_t *file_block, uint32_t block, uint32_t r, uint8_t *unit);
-/* The scale and the addend of one code: w = scale * code + addend. */
+/* The scale and the addend of one value: w = scale * value + addend. */
 typedef void (*affine_fn)(const uint8_t *unit, uint32_t block, uint32_t column, uint32_t r,
 			  float *ret_scale, float *ret_addend);
 
@@ -135,6 +137,43 @@ static void codes_q6_k(const uint8_t *block, uint32_t b, uint8_t codes[32])
 	}
 }
 
+static void codes_q2_k(const uint8_t *block, uint32_t b, uint8_t codes[32])
+{
+	const uint8_t *qs = block + 16 + b / 4 * 32;
+
+	for (int j = 0; j < 32; j++)
+		codes[j] = qs[j] >> 2 * (b % 4) & 3;
+}
+
+/* The scale of sub-block J (0 to 15) of Q3_K, with the sign that the packed layout gives it. */
+static int scale_q3_k(const uint8_t *block, uint32_t j)
+{
+	const uint8_t *s = block + 96;
+	int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
+
+	return 32 - (low | (s[8 + j % 4] >> 2 * (j / 4) & 3) << 4);
+}
+
+static void codes_q3_k(const uint8_t *block, uint32_t b, uint8_t codes[32])
+{
+	codes_q2_k(block + 16, b, codes);
+	for (uint32_t j = 0; j < 32; j++) {
+		codes[j] |= (uint8_t)((block[j] >> b & 1) << 2);
+		if (scale_q3_k(block, 2 * b + j / 16) < 0)
+			codes[j] = 7 - codes[j];
+	}
+}
+
+static void codes_mxfp4(const uint8_t *block, uint32_t b, uint8_t codes[32])
+{
+	nibbles_low_then_high(block + 1, codes);
+}
+
+static void codes_iq4_xs(const uint8_t *block, uint32_t b, uint8_t codes[32])
+{
+	nibbles_low_then_high(block + 8 + 16 * b, codes);
+}
+
 /* ---- scales: half d[2][16] (and half m[2][16]), or those of the 256-column types ---- */
 
 static void scales_d(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *unit)
@@ -174,6 +213,39 @@ static void scales_k6(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *uni
 		unit[64 + 16 * j + r] = block[192 + j];
 }
 
+static void scales_k2(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *unit)
+{
+	memcpy(unit + 2 * r, block + 80, 2);
+	memcpy(unit + 32 + 2 * r, block + 82, 2);
+	for (uint32_t j = 0; j < 16; j++)
+		unit[64 + 16 * j + r] = block[j];
+}
+
+static void scales_k3(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *unit)
+{
+	memcpy(unit + 2 * r, block + 108, 2);
+	unit[2 * r + 1] ^= 0x80;
+	for (uint32_t j = 0; j < 16; j++)
+		unit[64 + 16 * j + r] = (uint8_t)scale_q3_k(block, j);
+}
+
+static void scales_mxfp4(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *unit)
+{
+	uint16_t d = mxfp4_scale_to_bfloat16(block[0]);
+
+	memcpy(unit + 32 * b + 2 * r, &d, sizeof(d));
+}
+
+static void scales_iq4_xs(const uint8_t *block, uint32_t b, uint32_t r, uint8_t *unit)
+{
+	uint32_t upper = block[2] | (uint32_t)block[3] << 8;
+
+	memcpy(unit + 2 * r, block, 2);
+	for (uint32_t j = 0; j < 8; j++)
+		unit[64 + 16 * j + r] = (uint8_t)((block[4 + j / 2] >> 4 * (j % 2) & 15) +
+						  ((upper >> 2 * j & 3) << 4) - 32);
+}
+
 /* ---- reading back ---- */
 
 static void affine_q4_0(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s, float *a)
@@ -188,7 +260,7 @@ static void affine_q5_0(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r,
 	*a = -16 * *s;
 }
 
-static void affine_q8_0(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s, float *a)
+static void affine_d(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s, float *a)
 {
 	*s = half_at(unit + 32 * b, r);
 	*a = 0;
@@ -212,30 +284,72 @@ static void affine_k6(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, f
 	*a = -32 * *s;
 }
 
+static void affine_k2(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s, float *a)
+{
+	uint8_t scale_min = unit[64 + 16 * (2 * b + c / 16) + r];
+
+	*s = half_at(unit, r) * (float)(scale_min & 15);
+	*a = -half_at(unit + 32, r) * (float)(scale_min >> 4);
+}
+
+static void affine_k3(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s, float *a)
+{
+	int scale = (int8_t)unit[64 + 16 * (2 * b + c / 16) + r];
+
+	*s = half_at(unit, r) * (float)(scale < 0 ? -scale : scale);
+	*a = *s * (scale < 0 ? -3.0f : -4.0f);
+}
+
+static void affine_mxfp4(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s,
+			 float *a)
+{
+	uint16_t d;
+
+	memcpy(&d, unit + 32 * b + 2 * r, sizeof(d));
+	*s = bfloat16_to_float(d);
+	*a = 0;
+}
+
+static void affine_iq4_xs(const uint8_t *unit, uint32_t b, uint32_t c, uint32_t r, float *s,
+			  float *a)
+{
+	*s = half_at(unit, r) * (float)(int8_t)unit[64 + 16 * b + r];
+	*a = 0;
+}
+
+static uint32_t step_of(const struct block_layout *layout, uint32_t part_bytes)
+{
+	return layout->step ? layout->step : part_bytes;
+}
+
 /* The codes of a row's 32 columns of block B; group G of four columns comes as one word. */
 static void read_codes(const struct block_layout *layout, const uint8_t *unit, uint32_t b,
 		       uint32_t r, uint8_t codes[32])
 {
+	uint32_t shift = layout->nibbles ? 4 : 0;
+
 	for (uint32_t g = 0; g < 8; g++) {
-		uint32_t word;
+		uint32_t word = 0;
 
 		if (layout->bytes) {
 			word = load_word(unit + layout->bytes + CODE_BYTES * b + 64 * g + 4 * r);
-		} else {
-			word = load_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * (g / 2) +
-					 4 * r);
+		} else if (layout->nibbles) {
+			word = load_word(unit + layout->nibbles +
+					 step_of(layout, NIBBLE_BYTES) * b + 64 * (g / 2) + 4 * r);
 			word = word >> 4 * (g % 2) & 0x0f0f0f0f;
 		}
-		if (layout->fifth)
-			word |= (load_word(unit + layout->fifth + FIFTH_BYTES * b + 4 * r) >> g &
+		if (layout->singles)
+			word |= (load_word(unit + layout->singles +
+					   step_of(layout, SINGLE_BYTES) * b + 4 * r) >>
+					 g &
 				 0x01010101)
-				<< 4;
-		if (layout->upper)
-			word |= (load_word(unit + layout->upper + UPPER_BYTES * b + 64 * (g / 4) +
-					   4 * r) >>
+				<< (shift ? shift : 2);
+		if (layout->pairs)
+			word |= (load_word(unit + layout->pairs + step_of(layout, PAIR_BYTES) * b +
+					   64 * (g / 4) + 4 * r) >>
 					 2 * (g % 4) &
 				 0x03030303)
-				<< 4;
+				<< shift;
 		memcpy(codes + 4 * g, &word, sizeof(word));
 	}
 }
@@ -248,7 +362,9 @@ static void read_block(const struct packed_type *type, const uint8_t *unit, uint
 
 	read_codes(&type->layout, unit, b, r, codes);
 	for (uint32_t c = 0; c < 32; c++) {
-		int code = type->layout.bytes ? (int8_t)codes[c] : codes[c];
+		int code = type->layout.bytes	 ? (int8_t)codes[c]
+			   : type->layout.values ? type->layout.values[codes[c]]
+						 : codes[c];
 
 		if (c % 16 == 0)
 			type->affine(unit, b, c, r, &scale, &addend);
@@ -287,23 +403,26 @@ void packed_tile_row_to_float(enum tensor_type type, const uint8_t *tile, uint32
 static void write_codes(const struct block_layout *layout, const uint8_t codes[32], uint32_t b,
 			uint32_t r, uint8_t *unit)
 {
-	uint32_t words[8], fifth = 0, upper[2] = {0};
+	uint32_t words[8], singles = 0, pairs[2] = {0}, shift = layout->nibbles ? 4 : 0;
 
 	memcpy(words, codes, sizeof(words));
 	for (uint32_t g = 0; g < 8; g++) {
 		if (layout->bytes)
 			store_word(unit + layout->bytes + CODE_BYTES * b + 64 * g + 4 * r,
 				   words[g]);
-		fifth |= (words[g] >> 4 & 0x01010101) << g;
-		upper[g / 4] |= (words[g] >> 4 & 0x03030303) << 2 * (g % 4);
+		singles |= (words[g] >> (shift ? shift : 2) & 0x01010101) << g;
+		pairs[g / 4] |= (words[g] >> shift & 0x03030303) << 2 * (g % 4);
 	}
-	for (uint32_t i = 0; !layout->bytes && i < 4; i++)
-		store_word(unit + layout->nibbles + NIBBLE_BYTES * b + 64 * i + 4 * r,
+	for (uint32_t i = 0; layout->nibbles && i < 4; i++)
+		store_word(unit + layout->nibbles + step_of(layout, NIBBLE_BYTES) * b + 64 * i +
+				   4 * r,
 			   (words[2 * i] & 0x0f0f0f0f) | (words[2 * i + 1] & 0x0f0f0f0f) << 4);
-	if (layout->fifth)
-		store_word(unit + layout->fifth + FIFTH_BYTES * b + 4 * r, fifth);
-	for (uint32_t h = 0; layout->upper && h < 2; h++)
-		store_word(unit + layout->upper + UPPER_BYTES * b + 64 * h + 4 * r, upper[h]);
+	if (layout->singles)
+		store_word(unit + layout->singles + step_of(layout, SINGLE_BYTES) * b + 4 * r,
+			   singles);
+	for (uint32_t h = 0; layout->pairs && h < 2; h++)
+		store_word(unit + layout->pairs + step_of(layout, PAIR_BYTES) * b + 64 * h + 4 * r,
+			   pairs[h]);
 }
 
 static void write_block_row(const struct packed_type *type, const uint8_t *row, uint32_t r,
@@ -374,25 +493,46 @@ static const struct packed_type packed_types[TENSOR_TYPE_IDS] = {
 	[TENSOR_Q4_0] = {{64, 576}, {2, 18, .nibbles = 64}, codes_q4_0, scales_d, affine_q4_0},
 	[TENSOR_Q4_1] = {{64, 640}, {2, 20, .nibbles = 128}, codes_q4_1, scales_dm, affine_dm},
 	[TENSOR_Q5_0] = {{64, 704},
-			 {2, 22, .fifth = 64, .nibbles = 192},
+			 {2, 22, .singles = 64, .nibbles = 192},
 			 codes_q5_0,
 			 scales_d,
 			 affine_q5_0},
 	[TENSOR_Q5_1] = {{64, 768},
-			 {2, 24, .fifth = 128, .nibbles = 256},
+			 {2, 24, .singles = 128, .nibbles = 256},
 			 codes_q5_1,
 			 scales_dm,
 			 affine_dm},
-	[TENSOR_Q8_0] = {{64, 1088}, {2, 34, .bytes = 64}, codes_q8_0, scales_d, affine_q8_0},
+	[TENSOR_Q8_0] = {{64, 1088}, {2, 34, .bytes = 64}, codes_q8_0, scales_d, affine_d},
+	[TENSOR_IQ4_NL] = {{64, 576},
+			   {2, 18, .nibbles = 64, .values = tensor_values_iq4},
+			   codes_q4_0,
+			   scales_d,
+			   affine_d},
+	[TENSOR_MXFP4] = {{64, 576},
+			  {2, 17, .nibbles = 64, .values = tensor_values_mxfp4},
+			  codes_mxfp4,
+			  scales_mxfp4,
+			  affine_mxfp4},
+	[TENSOR_Q2_K] = {{256, 1344}, {8, 84, .pairs = 320}, codes_q2_k, scales_k2, affine_k2},
+	[TENSOR_Q3_K] = {{256, 1856},
+			 {8, 110, .singles = 320, .pairs = 384, .step = 192},
+			 codes_q3_k,
+			 scales_k3,
+			 affine_k3},
 	[TENSOR_Q4_K] = {{256, 2368}, {8, 144, .nibbles = 320}, codes_q4_k, scales_k4, affine_k4},
 	[TENSOR_Q5_K] = {{256, 2880},
-			 {8, 176, .fifth = 320, .nibbles = 832},
+			 {8, 176, .singles = 320, .nibbles = 384, .step = 320},
 			 codes_q5_k,
 			 scales_k4,
 			 affine_k4},
 	[TENSOR_Q6_K] = {{256, 3392},
-			 {8, 210, .upper = 320, .nibbles = 1344},
+			 {8, 210, .pairs = 320, .nibbles = 448, .step = 384},
 			 codes_q6_k,
 			 scales_k6,
 			 affine_k6},
+	[TENSOR_IQ4_XS] = {{256, 2240},
+			   {8, 136, .nibbles = 192, .values = tensor_values_iq4},
+			   codes_iq4_xs,
+			   scales_iq4_xs,
+			   affine_iq4_xs},
 };

@@ -231,6 +231,91 @@ static void expand_q6_k(const uint8_t *at, float *out, size_t n)
 	}
 }
 
+/* Q2_K: 16 bytes (scale low, minimum high), 64 bytes of codes, half d, half dmin.
+ * Per 128 values, byte l of 32 holds four codes 32 apart. w = d * scale * q - dmin * min */
+static void expand_q2_k(const uint8_t *at, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++, at += 84, out += 256) {
+		float d = load_half(at + 80), dmin = load_half(at + 82);
+
+		for (int j = 0; j < 256; j++) {
+			int scale = at[j / 16] & 15, min = at[j / 16] >> 4;
+			int q = at[16 + 32 * (j / 128) + j % 32] >> 2 * (j / 32 % 4) & 3;
+
+			out[j] = d * (float)scale * (float)q - dmin * (float)min;
+		}
+	}
+}
+
+/* The signed scale of sub-block J (0 to 15) out of the 12 bytes S of Q3_K. */
+static int scale_q3_k(const uint8_t *s, int j)
+{
+	int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
+
+	return (low | (s[8 + j % 4] >> 2 * (j / 4) & 3) << 4) - 32;
+}
+
+/* Q3_K: 32 bytes of third bits (bit b of byte l: value 32 b + l), 64 bytes of lower two bits as in
+ * Q2_K, 12 scale bytes, half d. w = d * scale * (q - 4) */
+static void expand_q3_k(const uint8_t *at, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++, at += 110, out += 256) {
+		float d = load_half(at + 108);
+
+		for (int j = 0; j < 256; j++) {
+			int q = at[32 + 32 * (j / 128) + j % 32] >> 2 * (j / 32 % 4) & 3;
+
+			q |= (at[j % 32] >> j / 32 & 1) << 2;
+			out[j] = d * (float)scale_q3_k(at + 96, j / 16) * (float)(q - 4);
+		}
+	}
+}
+
+const int8_t tensor_values_iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+				      1,    13,	  25,  38,  53,	 69,  89,  113};
+const int8_t tensor_values_mxfp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+/* 32 nibbles as in Q4_0, each standing for one of VALUES. */
+static void expand_nibbles(const uint8_t *qs, const int8_t *values, float d, float *out)
+{
+	for (int j = 0; j < 16; j++) {
+		out[j] = d * (float)values[qs[j] & 15];
+		out[j + 16] = d * (float)values[qs[j] >> 4];
+	}
+}
+
+/* IQ4_NL: half d, 16 bytes. w = d * value[q] */
+static void expand_iq4_nl(const uint8_t *at, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++, at += 18, out += 32)
+		expand_nibbles(at + 2, tensor_values_iq4, load_half(at), out);
+}
+
+/* IQ4_XS: half d, u16 of upper scale bits, 4 bytes of lower, 8 sub-blocks of 16 bytes.
+ * w = d * (scale - 32) * value[q] */
+static void expand_iq4_xs(const uint8_t *at, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++, at += 136, out += 256) {
+		float d = load_half(at);
+
+		for (int b = 0; b < 8; b++) {
+			int scale = (at[4 + b / 2] >> 4 * (b % 2) & 15) |
+				    (load_u16(at + 2) >> 2 * b & 3) << 4;
+
+			expand_nibbles(at + 8 + 16 * b, tensor_values_iq4, d * (float)(scale - 32),
+				       out + 32 * b);
+		}
+	}
+}
+
+/* MXFP4: an exponent byte e, 16 bytes. w = 2^(e - 128) * value[q], the values being doubled */
+static void expand_mxfp4(const uint8_t *at, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++, at += 17, out += 32)
+		expand_nibbles(at + 1, tensor_values_mxfp4,
+			       bfloat16_to_float(mxfp4_scale_to_bfloat16(at[0])), out);
+}
+
 static const struct tensor_type_info types[TENSOR_TYPE_IDS] = {
 	[TENSOR_F32] = {"F32", 1, 4, expand_f32},
 	[TENSOR_F16] = {"F16", 1, 2, expand_f16},
@@ -240,8 +325,8 @@ static const struct tensor_type_info types[TENSOR_TYPE_IDS] = {
 	[TENSOR_Q5_1] = {"Q5_1", 32, 24, expand_q5_1},
 	[TENSOR_Q8_0] = {"Q8_0", 32, 34, expand_q8_0},
 	[9] = {"Q8_1", 32, 36, NULL},
-	[10] = {"Q2_K", 256, 84, NULL},
-	[11] = {"Q3_K", 256, 110, NULL},
+	[TENSOR_Q2_K] = {"Q2_K", 256, 84, expand_q2_k},
+	[TENSOR_Q3_K] = {"Q3_K", 256, 110, expand_q3_k},
 	[TENSOR_Q4_K] = {"Q4_K", 256, 144, expand_q4_k},
 	[TENSOR_Q5_K] = {"Q5_K", 256, 176, expand_q5_k},
 	[TENSOR_Q6_K] = {"Q6_K", 256, 210, expand_q6_k},
@@ -250,10 +335,10 @@ static const struct tensor_type_info types[TENSOR_TYPE_IDS] = {
 	[17] = {"IQ2_XS", 256, 74, NULL},
 	[18] = {"IQ3_XXS", 256, 98, NULL},
 	[19] = {"IQ1_S", 256, 50, NULL},
-	[20] = {"IQ4_NL", 32, 18, NULL},
+	[TENSOR_IQ4_NL] = {"IQ4_NL", 32, 18, expand_iq4_nl},
 	[21] = {"IQ3_S", 256, 110, NULL},
 	[22] = {"IQ2_S", 256, 82, NULL},
-	[23] = {"IQ4_XS", 256, 136, NULL},
+	[TENSOR_IQ4_XS] = {"IQ4_XS", 256, 136, expand_iq4_xs},
 	[24] = {"I8", 1, 1, NULL},
 	[25] = {"I16", 1, 2, NULL},
 	[26] = {"I32", 1, 4, NULL},
@@ -263,7 +348,7 @@ static const struct tensor_type_info types[TENSOR_TYPE_IDS] = {
 	[TENSOR_BF16] = {"BF16", 1, 2, expand_bf16},
 	[34] = {"TQ1_0", 256, 54, NULL},
 	[35] = {"TQ2_0", 256, 66, NULL},
-	[39] = {"MXFP4", 32, 17, NULL},
+	[TENSOR_MXFP4] = {"MXFP4", 32, 17, expand_mxfp4},
 };
 
 const struct tensor_type_info *tensor_type_info(uint32_t id)

@@ -18,10 +18,15 @@ enum tensor_type {
 	TENSOR_Q5_0 = 6,
 	TENSOR_Q5_1 = 7,
 	TENSOR_Q8_0 = 8,
+	TENSOR_Q2_K = 10,
+	TENSOR_Q3_K = 11,
 	TENSOR_Q4_K = 12,
 	TENSOR_Q5_K = 13,
 	TENSOR_Q6_K = 14,
+	TENSOR_IQ4_NL = 20,
+	TENSOR_IQ4_XS = 23,
 	TENSOR_BF16 = 30,
+	TENSOR_MXFP4 = 39,
 };
 
 enum {
@@ -55,6 +60,13 @@ static inline uint64_t tensor_row_bytes(enum tensor_type type, uint64_t n_values
 void tensor_row_to_float(enum tensor_type type, const void *row, float *ret_values,
 			 size_t n_values);
 
+/*
+ * What the 16 codes of the types without even steps stand for: IQ4_NL and IQ4_XS, and twice the
+ * E2M1 floats of MXFP4.
+ */
+extern const int8_t tensor_values_iq4[16];
+extern const int8_t tensor_values_mxfp4[16];
+
 /* IEEE half and bfloat16 as bits. */
 float half_to_float(uint16_t half);
 uint16_t float_to_half(float value); /* to nearest even */
@@ -67,6 +79,12 @@ static inline float bfloat16_to_float(uint16_t bits)
 	} value = {.u = (uint32_t)bits << 16};
 
 	return value.f;
+}
+
+/* 2^(EXPONENT - 128): the scale of a block of MXFP4, whose values are doubled, is exact in bfloat16. */
+static inline uint16_t mxfp4_scale_to_bfloat16(uint8_t exponent)
+{
+	return (uint16_t)(exponent < 2 ? 0x20 << exponent : (exponent - 1) << 7);
 }
 
 #endif

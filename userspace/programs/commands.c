@@ -15,6 +15,7 @@ const struct command commands[] = {
 	{"bench", "measure the speed of a model", &bench_options, bench_run},
 	{"perplexity", "measure how well a model predicts a text", &perplexity_options,
 	 perplexity_run},
+	{"quantize", "store a model in fewer bits", &quantize_options, quantize_run},
 	{"complete", NULL, NULL, complete_run},
 	{NULL, NULL, NULL, NULL},
 };

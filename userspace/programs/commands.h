@@ -6,7 +6,8 @@
 #include "command.h"
 
 extern const struct options bench_options, devices_options, graph_options, inspect_options,
-	perplexity_options, plan_options, pull_options, run_options, tokenize_options;
+	perplexity_options, plan_options, pull_options, quantize_options, run_options,
+	tokenize_options;
 
 enum exit_code bench_run(struct program *program, int argc, char **argv);
 enum exit_code complete_run(struct program *program, int argc, char **argv);
@@ -16,6 +17,7 @@ enum exit_code inspect_run(struct program *program, int argc, char **argv);
 enum exit_code perplexity_run(struct program *program, int argc, char **argv);
 enum exit_code plan_run(struct program *program, int argc, char **argv);
 enum exit_code pull_run(struct program *program, int argc, char **argv);
+enum exit_code quantize_run(struct program *program, int argc, char **argv);
 enum exit_code run_run(struct program *program, int argc, char **argv);
 enum exit_code tokenize_run(struct program *program, int argc, char **argv);
 

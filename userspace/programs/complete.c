@@ -14,6 +14,7 @@
 #include "device_list.h"
 #include "known_models.h"
 #include "model_name.h"
+#include "requantize.h"
 
 DEFINE_CLEANUP(struct device_list, device_list_destroy)
 
@@ -87,6 +88,10 @@ static void offer_kind(enum completion kind, struct completion_request *request)
 		offer_devices(request);
 	if (kind == COMPLETE_MODELS)
 		model_name_list(offer, request);
+	for (uint32_t i = 0; kind == COMPLETE_TYPES && i < TENSOR_TYPE_IDS; i++) {
+		if (requantize_type_supported((enum tensor_type)i))
+			offer(request, tensor_type_info(i)->name);
+	}
 	for (size_t i = 0; kind == COMPLETE_PULLABLE && (known = known_model(i)); i++)
 		offer(request, known->name);
 	if (kind == COMPLETE_FILES || kind == COMPLETE_MODELS)
@@ -152,7 +157,7 @@ static void complete_command(const struct options *options, char **words, int n)
 	} else {
 		argument = count_arguments(options, words, n - 1);
 		if (argument < (int)options->max_arguments)
-			offer_kind(options->arguments[MIN(argument, 1)], &request);
+			offer_kind(options->arguments[MIN(argument, 2)], &request);
 	}
 }
 

@@ -96,10 +96,26 @@ static json_t *tensor_json(const struct gguf_tensor *tensor)
 
 	for (unsigned i = 0; i < tensor->n_dims; i++)
 		json_array_append_new(shape, json_count(tensor->dims[i]));
-	return json_pack("{s:o, s:s, s:o, s:o, s:o}", "name",
+	return json_pack("{s:o, s:s, s:o, s:i, s:o, s:o}", "name",
 			 json_text(tensor->name.data, tensor->name.size), "type",
-			 tensor_type_info(tensor->type)->name, "shape", shape, "offset",
-			 json_count(tensor->offset), "bytes", json_count(tensor->size_bytes));
+			 tensor_type_info(tensor->type)->name, "shape", shape, "part",
+			 (int)tensor->part + 1, "offset", json_count(tensor->offset), "bytes",
+			 json_count(tensor->size_bytes));
+}
+
+static json_t *parts_json(const struct gguf *gguf)
+{
+	json_t *parts = json_array();
+
+	for (uint32_t i = 0; i < gguf_n_parts(gguf); i++) {
+		const struct gguf_part *part = gguf_part(gguf, i);
+
+		json_array_append_new(parts, json_pack("{s:o, s:o, s:o}", "file",
+						       json_text(part->name, strlen(part->name)),
+						       "bytes", json_count(part->size_bytes),
+						       "tensors", json_count(part->n_tensors)));
+	}
+	return parts;
 }
 
 static json_t *total_json(const struct total *total)
@@ -138,12 +154,12 @@ static enum exit_code print_json(const struct gguf *gguf, bool full, const struc
 			json_object_set_new(types, tensor_type_info(i)->name,
 					    total_json(&totals[i]));
 	}
-	return output_json(json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "file",
+	return output_json(json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
 				     json_text(name, strlen(name)), "version",
 				     (int)gguf_version(gguf), "bytes",
-				     json_count(gguf_file_bytes(gguf)), "metadata",
-				     metadata_json(gguf, full), "tensors", tensors, "types", types,
-				     "total", total_json(&sum)),
+				     json_count(gguf_file_bytes(gguf)), "parts", parts_json(gguf),
+				     "metadata", metadata_json(gguf, full), "tensors", tensors,
+				     "types", types, "total", total_json(&sum)),
 			   log);
 }
 
@@ -178,11 +194,13 @@ static void shape_text(const struct gguf_tensor *tensor, char *text, size_t size
 
 static int print_tensors(const struct gguf *gguf)
 {
-	static const char *const titles[] = {"  tensor", "type", ">shape", ">offset", ">bytes"};
+	static const char *const titles[] = {"  tensor", "type",   ">shape",
+					     ">offset",	 ">bytes", ">part"};
+	bool split = gguf_n_parts(gguf) > 1;
 	struct table table;
 	int r;
 
-	table_init(&table, titles, ARRAY_SIZE(titles));
+	table_init(&table, titles, ARRAY_SIZE(titles) - (split ? 0 : 1));
 	for (size_t i = 0; i < gguf_n_tensors(gguf); i++) {
 		const struct gguf_tensor *tensor = gguf_tensor(gguf, i);
 		char shape[96];
@@ -193,6 +211,8 @@ static int print_tensors(const struct gguf *gguf)
 		table_add(&table, "%s", shape);
 		table_add(&table, "%" PRIu64, tensor->offset);
 		table_add(&table, "%" PRIu64, tensor->size_bytes);
+		if (split)
+			table_add(&table, "%" PRIu32, tensor->part + 1);
 	}
 	r = table_print(&table, stdout);
 	table_finish(&table);
@@ -231,14 +251,31 @@ static int print_totals(const struct gguf *gguf)
 	return r;
 }
 
+static void print_parts(const struct gguf *gguf)
+{
+	(void)printf("\n%" PRIu32 " parts:\n", gguf_n_parts(gguf));
+	for (uint32_t i = 0; i < gguf_n_parts(gguf); i++) {
+		const struct gguf_part *part = gguf_part(gguf, i);
+		char size[SIZE_TEXT_MAX];
+
+		(void)printf("  ");
+		visible_print(part->name, strlen(part->name), false, stdout);
+		(void)printf("  %s, %zu tensors\n", size_text(part->size_bytes, size),
+			     part->n_tensors);
+	}
+}
+
 static enum exit_code print_text(const struct gguf *gguf, bool full, const struct log *log)
 {
 	char size[SIZE_TEXT_MAX];
 	int r;
 
 	visible_print(gguf_name(gguf), strlen(gguf_name(gguf)), false, stdout);
-	(void)printf(": GGUF version %" PRIu32 ", %s\n\n%zu keys:\n", gguf_version(gguf),
-		     size_text(gguf_file_bytes(gguf), size), gguf_n_values(gguf));
+	(void)printf(": GGUF version %" PRIu32 ", %s\n", gguf_version(gguf),
+		     size_text(gguf_file_bytes(gguf), size));
+	if (gguf_n_parts(gguf) > 1)
+		print_parts(gguf);
+	(void)printf("\n%zu keys:\n", gguf_n_values(gguf));
 	print_metadata(gguf, full);
 	(void)printf("\n%zu tensors:\n", gguf_n_tensors(gguf));
 	r = print_tensors(gguf);

@@ -53,6 +53,7 @@ enum completion {
 	COMPLETE_MODELS,
 	COMPLETE_DEVICES,
 	COMPLETE_PULLABLE,
+	COMPLETE_TYPES, /* that matrices can be quantised to */
 };
 
 struct option_spec {
@@ -82,7 +83,7 @@ struct options {
 	const char *text;					   /* paragraphs for help */
 	const struct option_table *tables[OPTIONS_TABLES_MAX + 1]; /* ended by NULL */
 	unsigned min_arguments, max_arguments;
-	enum completion arguments[2]; /* the first, the others */
+	enum completion arguments[3]; /* the first, the second, the others */
 	bool stop_at_argument;	      /* what follows the first argument is not ours */
 };
 

@@ -29,6 +29,7 @@ enum activation_need {
 	NEED_INIT_128 = 1 << 4,
 	NEED_INIT_32 = 1 << 5, /* -32 * sum of each half block */
 	NEED_FLOATS = 1 << 6,
+	NEED_HALVES = 1 << 7, /* the sums of both half blocks, for types with minima of halves */
 };
 
 /*
@@ -44,6 +45,7 @@ struct activation_tile {
 	int32_t *init_16; /* [block][width] */
 	int32_t *init_128;
 	int32_t *init_32; /* [block][2][width] */
+	int32_t *halves;  /* [block][width]: two int16, the first half's low */
 	float *x;	  /* [column][width] */
 };
 

@@ -39,12 +39,14 @@ int activation_tile_init(struct activation_tile *tile, const struct activation_s
 		tile->init_128 = calloc(n, sizeof(*tile->init_128));
 	if (needs & NEED_INIT_32)
 		tile->init_32 = calloc(2 * n, sizeof(*tile->init_32));
+	if (needs & NEED_HALVES)
+		tile->halves = calloc(n, sizeof(*tile->halves));
 	if (((needs & NEED_FLOATS) && !tile->x) ||
 	    ((needs & NEED_CODES) && (!tile->codes || !tile->d)) ||
 	    ((needs & NEED_SUM) && !tile->s) || ((needs & NEED_INIT_8) && !tile->init_8) ||
 	    ((needs & NEED_INIT_16) && !tile->init_16) ||
 	    ((needs & NEED_INIT_128) && !tile->init_128) ||
-	    ((needs & NEED_INIT_32) && !tile->init_32))
+	    ((needs & NEED_INIT_32) && !tile->init_32) || ((needs & NEED_HALVES) && !tile->halves))
 		return -ENOMEM;
 	return 0;
 }
@@ -68,6 +70,7 @@ void activation_tile_finish(struct activation_tile *tile)
 	free(tile->init_16);
 	free(tile->init_128);
 	free(tile->init_32);
+	free(tile->halves);
 	free(tile->x);
 	*tile = (struct activation_tile){0};
 }
@@ -96,6 +99,7 @@ struct activation_tile cpu_tile_at(const struct activation_tile *all, uint32_t s
 		.init_16 = all->init_16 ? all->init_16 + at : NULL,
 		.init_128 = all->init_128 ? all->init_128 + at : NULL,
 		.init_32 = all->init_32 ? all->init_32 + 2 * at : NULL,
+		.halves = all->halves ? all->halves + at : NULL,
 		.x = all->x ? all->x + (size_t)slot * n_cols : NULL,
 	};
 

@@ -212,7 +212,7 @@ static int check_gguf(const struct pull *pull)
 
 	if (!path)
 		return -ENOMEM;
-	r = gguf_open(path, pull->log, &gguf);
+	r = gguf_open_part(path, pull->log, &gguf);
 	if (r < 0) {
 		staging_empty(&pull->staging);
 		return r;

@@ -11,9 +11,10 @@ struct block_parts {
 	const uint8_t *codes; /* nibbles or bytes of this block */
 	const uint8_t *fifth;
 	const uint8_t *upper;
+	vb values; /* what nibbles stand for, of CODES_TABLE */
 };
 
-enum code_form { CODES_4, CODES_5, CODES_6, CODES_8 };
+enum code_form { CODES_4, CODES_5, CODES_6, CODES_8, CODES_TABLE };
 
 /* Columns 8 i to 8 i + 7 of a block as two vectors of codes. */
 SIMD void load_codes(enum code_form form, const struct block_parts *parts, unsigned i, vb *ret_a,
@@ -29,6 +30,10 @@ SIMD void load_codes(enum code_form form, const struct block_parts *parts, unsig
 	x = vb_load(parts->codes + 64 * i);
 	*ret_a = vb_low(x);
 	*ret_b = vb_high(x);
+	if (form == CODES_TABLE) {
+		*ret_a = vb_lookup(parts->values, *ret_a);
+		*ret_b = vb_lookup(parts->values, *ret_b);
+	}
 	if (form == CODES_5) {
 		vb fifth = vb_load(parts->fifth);
 
@@ -45,7 +50,7 @@ SIMD void load_codes(enum code_form form, const struct block_parts *parts, unsig
 
 SIMD vi dot_form(enum code_form form, vi acc, vb w, const int8_t *a)
 {
-	return form == CODES_8 ? vi_dot_q8(acc, w, a) : vi_dot(acc, w, a);
+	return form == CODES_8 || form == CODES_TABLE ? vi_dot_q8(acc, w, a) : vi_dot(acc, w, a);
 }
 
 /* sums[t] += columns [16 h, 16 h + 16) of the block, for h in [first, last) */
@@ -140,8 +145,8 @@ SIMD void tile_pairs(enum code_form form, const bool has_min, const uint32_t uni
 SIMD void tile_k4(enum code_form form, const uint8_t *unit, uint32_t n_cols,
 		  const struct activation_tile *a, const unsigned width, float *out)
 {
-	const uint32_t fifth_at = 320, codes_at = form == CODES_5 ? 832 : 320;
-	const uint32_t unit_bytes = codes_at + 2048;
+	const uint32_t block_bytes = form == CODES_5 ? 320 : 256;
+	const uint32_t unit_bytes = 320 + 8 * block_bytes;
 	const int8_t *codes = a->codes;
 	const float *d = a->d, *s = a->s;
 	vf acc[SIMD_MAX_WIDTH];
@@ -152,8 +157,8 @@ SIMD void tile_k4(enum code_form form, const uint8_t *unit, uint32_t n_cols,
 
 		for (uint32_t b = 0; b < 8; b++) {
 			const struct block_parts parts = {
-				.codes = unit + codes_at + 256 * b,
-				.fifth = unit + fifth_at + 64 * b,
+				.codes = unit + 320 + block_bytes * b + block_bytes - 256,
+				.fifth = unit + 320 + block_bytes * b,
 			};
 			vi sums[SIMD_MAX_WIDTH];
 
@@ -184,8 +189,8 @@ SIMD void tile_k6(const uint8_t *unit, uint32_t n_cols, const struct activation_
 
 		for (uint32_t b = 0; b < 8; b++) {
 			const struct block_parts parts = {
-				.codes = unit + 1344 + 256 * b,
-				.upper = unit + 320 + 128 * b,
+				.codes = unit + 448 + 384 * b,
+				.upper = unit + 320 + 384 * b,
 			};
 
 			UNROLL
@@ -200,6 +205,164 @@ SIMD void tile_k6(const uint8_t *unit, uint32_t n_cols, const struct activation_
 			codes += 32 * width;
 			d += width;
 			init += 2 * width;
+		}
+	}
+	store_tile(acc, width, out);
+}
+
+SIMD const int32_t *init_of_q8(const struct activation_tile *a)
+{
+	return SIMD_Q8_NEEDS ? a->init_128 : NULL;
+}
+
+/* IQ4_NL, MXFP4: one scale per block and a table of values; units of two blocks. */
+SIMD void tile_table(const bool bfloat16, const int8_t *values, const uint8_t *unit,
+		     uint32_t n_cols, const struct activation_tile *a, const unsigned width,
+		     float *out)
+{
+	const uint32_t n_blocks = (n_cols + 63) / 64 * 2;
+	const vb table = vb_table(values);
+	const int32_t *init = init_of_q8(a);
+	const int8_t *codes = a->codes;
+	const float *d = a->d;
+	vf acc[SIMD_MAX_WIDTH];
+
+	zero_tile(acc, width);
+	for (uint32_t b = 0; b < n_blocks; b++) {
+		const struct block_parts parts = {.codes = unit + 64 + 256 * (b % 2),
+						  .values = table};
+		const uint8_t *scale = unit + 32 * (b % 2);
+		vi sums[SIMD_MAX_WIDTH];
+
+		set_sums(init, width, sums);
+		dot_halves(CODES_TABLE, &parts, codes, width, 0, 2, sums);
+		add_scaled(bfloat16 ? vf_load_bf16(scale) : vf_load_f16(scale), sums, d, width,
+			   acc);
+		codes += 32 * width;
+		d += width;
+		init += init ? width : 0;
+		unit += b % 2 ? 576 : 0;
+	}
+	store_tile(acc, width, out);
+}
+
+/* IQ4_XS: a signed scale per block. */
+SIMD void tile_iq4_xs_units(const uint8_t *unit, uint32_t n_cols, const struct activation_tile *a,
+			    const unsigned width, float *out)
+{
+	const vb table = vb_table(tensor_values_iq4);
+	const int32_t *init = init_of_q8(a);
+	const int8_t *codes = a->codes;
+	const float *d = a->d;
+	vf acc[SIMD_MAX_WIDTH];
+
+	zero_tile(acc, width);
+	for (uint32_t u = 0; u < n_cols / 256; u++, unit += 2240) {
+		vf dw = vf_load_f16(unit);
+
+		for (uint32_t b = 0; b < 8; b++) {
+			const struct block_parts parts = {.codes = unit + 192 + 256 * b,
+							  .values = table};
+			vi sums[SIMD_MAX_WIDTH];
+
+			set_sums(init, width, sums);
+			dot_halves(CODES_TABLE, &parts, codes, width, 0, 2, sums);
+			add_scaled(vf_mul(dw, vf_load_i8(unit + 64 + 16 * b)), sums, d, width, acc);
+			codes += 32 * width;
+			d += width;
+			init += init ? width : 0;
+		}
+	}
+	store_tile(acc, width, out);
+}
+
+/* acc += (float(sum) * d_w - float(minima) * dmin_w) * d_a, the minima being summed as integers. */
+SIMD void add_with_minima(vf dw, vf minus_dmin, const vi *sums, vi minima, const int32_t *halves,
+			  const float *d, const unsigned width, vf *acc)
+{
+	UNROLL
+	for (unsigned t = 0; t < width; t++) {
+		vf m = vf_from_vi(vi_dot_pairs(vi_zero(), minima, halves[t]));
+		vf y = vf_fma(m, minus_dmin, vf_mul(vf_from_vi(sums[t]), dw));
+
+		acc[t] = vf_fma(y, vf_set1(d[t]), acc[t]);
+	}
+}
+
+/*
+ * Q2_K: scales of half blocks are so small that scale times code fits a byte; so a block is summed
+ * in one go.
+ */
+SIMD void tile_k2(const uint8_t *unit, uint32_t n_cols, const struct activation_tile *a,
+		  const unsigned width, float *out)
+{
+	const int32_t *halves = a->halves;
+	const int8_t *codes = a->codes;
+	const float *d = a->d;
+	vf acc[SIMD_MAX_WIDTH];
+
+	zero_tile(acc, width);
+	for (uint32_t u = 0; u < n_cols / 256; u++, unit += 1344) {
+		vf dw = vf_load_f16(unit), dmin = vf_sub(vf_zero(), vf_load_f16(unit + 32));
+
+		for (uint32_t b = 0; b < 8; b++) {
+			const uint8_t *scale_min = unit + 64 + 32 * b;
+			vi sums[SIMD_MAX_WIDTH];
+
+			set_sums(NULL, width, sums);
+			UNROLL
+			for (unsigned i = 0; i < 8; i++) {
+				vb scale = vb_low(vb_rows(scale_min + 16 * (i / 4)));
+				vb pairs = vb_load(unit + 320 + 128 * b + 64 * (i / 4));
+				vb w = vb_times(vb_pairs(pairs, i % 4), scale);
+
+				UNROLL
+				for (unsigned t = 0; t < width; t++)
+					sums[t] = vi_dot(sums[t], w, codes + 32 * t + 4 * i);
+			}
+			add_with_minima(dw, dmin, sums, vi_high_pairs(scale_min, scale_min + 16),
+					halves, d, width, acc);
+			codes += 32 * width;
+			d += width;
+			halves += width;
+		}
+	}
+	store_tile(acc, width, out);
+}
+
+/* Q3_K: likewise, less its offset; the product is a signed byte, as a code of Q8_0 is. */
+SIMD void tile_k3(const uint8_t *unit, uint32_t n_cols, const struct activation_tile *a,
+		  const unsigned width, float *out)
+{
+	const int32_t *init = init_of_q8(a);
+	const int8_t *codes = a->codes;
+	const float *d = a->d;
+	vf acc[SIMD_MAX_WIDTH];
+
+	zero_tile(acc, width);
+	for (uint32_t u = 0; u < n_cols / 256; u++, unit += 1856) {
+		vf dw = vf_load_f16(unit);
+
+		for (uint32_t b = 0; b < 8; b++) {
+			vb third = vb_load(unit + 320 + 192 * b);
+			vi sums[SIMD_MAX_WIDTH];
+
+			set_sums(init, width, sums);
+			UNROLL
+			for (unsigned i = 0; i < 8; i++) {
+				vb scale = vb_rows(unit + 64 + 32 * b + 16 * (i / 4));
+				vb pairs = vb_load(unit + 384 + 192 * b + 64 * (i / 4));
+				vb w = vb_with_third(vb_pairs(pairs, i % 4), third, i);
+
+				w = vb_add(vb_times(w, vb_abs(scale)), vb_q8(vb_offset_q3(scale)));
+				UNROLL
+				for (unsigned t = 0; t < width; t++)
+					sums[t] = vi_dot_q8(sums[t], w, codes + 32 * t + 4 * i);
+			}
+			add_scaled(dw, sums, d, width, acc);
+			codes += 32 * width;
+			d += width;
+			init += init ? width : 0;
 		}
 	}
 	store_tile(acc, width, out);
@@ -271,25 +434,33 @@ SIMD void tile_floats(enum tensor_type type, const uint8_t *tile, uint32_t n_col
 		WITH_WIDTH(CALL)                                                                \
 	}
 
-#define CALL_Q4_0(W) tile_pairs(CODES_4, false, 576, tile, n_cols, a, a->init_8, W, out)
-#define CALL_Q4_1(W) tile_pairs(CODES_4, true, 640, tile, n_cols, a, NULL, W, out)
-#define CALL_Q5_0(W) tile_pairs(CODES_5, false, 704, tile, n_cols, a, a->init_16, W, out)
-#define CALL_Q5_1(W) tile_pairs(CODES_5, true, 768, tile, n_cols, a, NULL, W, out)
-#define CALL_Q8_0(W)                                                                             \
-	tile_pairs(CODES_8, false, 1088, tile, n_cols, a, SIMD_Q8_NEEDS ? a->init_128 : NULL, W, \
-		   out)
-#define CALL_Q4_K(W) tile_k4(CODES_4, tile, n_cols, a, W, out)
-#define CALL_Q5_K(W) tile_k4(CODES_5, tile, n_cols, a, W, out)
-#define CALL_Q6_K(W) tile_k6(tile, n_cols, a, W, out)
-#define CALL_F32(W)  tile_floats(TENSOR_F32, tile, n_cols, a, W, out)
-#define CALL_F16(W)  tile_floats(TENSOR_F16, tile, n_cols, a, W, out)
-#define CALL_BF16(W) tile_floats(TENSOR_BF16, tile, n_cols, a, W, out)
+#define CALL_Q4_0(W)   tile_pairs(CODES_4, false, 576, tile, n_cols, a, a->init_8, W, out)
+#define CALL_Q4_1(W)   tile_pairs(CODES_4, true, 640, tile, n_cols, a, NULL, W, out)
+#define CALL_Q5_0(W)   tile_pairs(CODES_5, false, 704, tile, n_cols, a, a->init_16, W, out)
+#define CALL_Q5_1(W)   tile_pairs(CODES_5, true, 768, tile, n_cols, a, NULL, W, out)
+#define CALL_Q8_0(W)   tile_pairs(CODES_8, false, 1088, tile, n_cols, a, init_of_q8(a), W, out)
+#define CALL_IQ4_NL(W) tile_table(false, tensor_values_iq4, tile, n_cols, a, W, out)
+#define CALL_MXFP4(W)  tile_table(true, tensor_values_mxfp4, tile, n_cols, a, W, out)
+#define CALL_Q2_K(W)   tile_k2(tile, n_cols, a, W, out)
+#define CALL_Q3_K(W)   tile_k3(tile, n_cols, a, W, out)
+#define CALL_IQ4_XS(W) tile_iq4_xs_units(tile, n_cols, a, W, out)
+#define CALL_Q4_K(W)   tile_k4(CODES_4, tile, n_cols, a, W, out)
+#define CALL_Q5_K(W)   tile_k4(CODES_5, tile, n_cols, a, W, out)
+#define CALL_Q6_K(W)   tile_k6(tile, n_cols, a, W, out)
+#define CALL_F32(W)    tile_floats(TENSOR_F32, tile, n_cols, a, W, out)
+#define CALL_F16(W)    tile_floats(TENSOR_F16, tile, n_cols, a, W, out)
+#define CALL_BF16(W)   tile_floats(TENSOR_BF16, tile, n_cols, a, W, out)
 
 DEFINE_TILE(tile_q4_0, CALL_Q4_0)
 DEFINE_TILE(tile_q4_1, CALL_Q4_1)
 DEFINE_TILE(tile_q5_0, CALL_Q5_0)
 DEFINE_TILE(tile_q5_1, CALL_Q5_1)
 DEFINE_TILE(tile_q8_0, CALL_Q8_0)
+DEFINE_TILE(tile_iq4_nl, CALL_IQ4_NL)
+DEFINE_TILE(tile_mxfp4, CALL_MXFP4)
+DEFINE_TILE(tile_q2_k, CALL_Q2_K)
+DEFINE_TILE(tile_q3_k, CALL_Q3_K)
+DEFINE_TILE(tile_iq4_xs, CALL_IQ4_XS)
 DEFINE_TILE(tile_q4_k, CALL_Q4_K)
 DEFINE_TILE(tile_q5_k, CALL_Q5_K)
 DEFINE_TILE(tile_q6_k, CALL_Q6_K)
@@ -306,6 +477,11 @@ DEFINE_TILE(tile_bf16, CALL_BF16)
 		[TENSOR_Q5_0] = {NEED_CODES | NEED_INIT_16, tile_q5_0},                         \
 		[TENSOR_Q5_1] = {NEED_CODES | NEED_SUM, tile_q5_1},                             \
 		[TENSOR_Q8_0] = {NEED_CODES | SIMD_Q8_NEEDS, tile_q8_0},                        \
+		[TENSOR_IQ4_NL] = {NEED_CODES | SIMD_Q8_NEEDS, tile_iq4_nl},                    \
+		[TENSOR_MXFP4] = {NEED_CODES | SIMD_Q8_NEEDS, tile_mxfp4},                      \
+		[TENSOR_Q2_K] = {NEED_CODES | NEED_HALVES, tile_q2_k},                          \
+		[TENSOR_Q3_K] = {NEED_CODES | SIMD_Q8_NEEDS, tile_q3_k},                        \
+		[TENSOR_IQ4_XS] = {NEED_CODES | SIMD_Q8_NEEDS, tile_iq4_xs},                    \
 		[TENSOR_Q4_K] = {NEED_CODES | NEED_SUM, tile_q4_k},                             \
 		[TENSOR_Q5_K] = {NEED_CODES | NEED_SUM, tile_q5_k},                             \
 		[TENSOR_Q6_K] = {NEED_CODES | NEED_INIT_32, tile_q6_k},                         \

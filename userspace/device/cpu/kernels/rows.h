@@ -58,6 +58,8 @@ static void quantize_row(const float *x, uint32_t n_cols, uint32_t needs, uint32
 			a->init_16[at] = -16 * sum;
 		if (needs & NEED_INIT_128)
 			a->init_128[at] = -128 * sum;
+		if (needs & NEED_HALVES)
+			a->halves[at] = (int32_t)((uint32_t)sums[1] << 16 | (sums[0] & 0xffff));
 		if (needs & NEED_INIT_32) {
 			a->init_32[2 * b * width + t] = -32 * sums[0];
 			a->init_32[(2 * b + 1) * width + t] = -32 * sums[1];

@@ -317,3 +317,95 @@ SIMD vi vi_dot_q8(vi acc, vb w, const int8_t *a)
 
 	return (vi){add_dot_signed(acc.lo, w.lo, four), add_dot_signed(acc.hi, w.hi, four)};
 }
+
+SIMD vb vb_pairs(vb x, unsigned p)
+{
+	const __m256i mask = _mm256_set1_epi8(3);
+
+	return (vb){_mm256_and_si256(_mm256_srli_epi16(x.lo, 2 * (int)p), mask),
+		    _mm256_and_si256(_mm256_srli_epi16(x.hi, 2 * (int)p), mask)};
+}
+
+SIMD vb vb_with_third(vb pair, vb third, unsigned g)
+{
+	return (vb){with_bits(pair.lo, third.lo, (int)g - 2, 4),
+		    with_bits(pair.hi, third.hi, (int)g - 2, 4)};
+}
+
+SIMD vb vb_rows(const uint8_t *p)
+{
+	const __m256i spread = _mm256_set_epi32(0x07070707, 0x06060606, 0x05050505, 0x04040404,
+						0x03030303, 0x02020202, 0x01010101, 0x00000000);
+	__m256i rows = _mm256_broadcastsi128_si256(load_128(p));
+
+	return (vb){_mm256_shuffle_epi8(rows, spread),
+		    _mm256_shuffle_epi8(rows, _mm256_add_epi8(spread, _mm256_set1_epi8(8)))};
+}
+
+SIMD vb vb_abs(vb x)
+{
+	return (vb){_mm256_abs_epi8(x.lo), _mm256_abs_epi8(x.hi)};
+}
+
+SIMD vb vb_add(vb a, vb b)
+{
+	return (vb){_mm256_add_epi8(a.lo, b.lo), _mm256_add_epi8(a.hi, b.hi)};
+}
+
+SIMD vb vb_times(vb codes, vb rows)
+{
+	const __m256i mask = _mm256_set1_epi16(0xff);
+
+	return (vb){_mm256_mullo_epi16(codes.lo, _mm256_and_si256(rows.lo, mask)),
+		    _mm256_mullo_epi16(codes.hi, _mm256_and_si256(rows.hi, mask))};
+}
+
+SIMD __m256i offset_q3(__m256i s)
+{
+	__m256i twice = _mm256_add_epi8(s, s);
+
+	return _mm256_blendv_epi8(_mm256_sub_epi8(_mm256_setzero_si256(),
+						  _mm256_add_epi8(twice, twice)),
+				  _mm256_add_epi8(twice, s), s);
+}
+
+SIMD vb vb_offset_q3(vb s)
+{
+	return (vb){offset_q3(s.lo), offset_q3(s.hi)};
+}
+
+SIMD vb vb_table(const int8_t values[16])
+{
+	__m256i table = _mm256_broadcastsi128_si256(load_128(values));
+
+	return (vb){table, table};
+}
+
+SIMD vb vb_lookup(vb table, vb nibbles)
+{
+	return (vb){_mm256_shuffle_epi8(table.lo, nibbles.lo),
+		    _mm256_shuffle_epi8(table.hi, nibbles.hi)};
+}
+
+SIMD __m256i high_pairs(__m128i p, __m128i q)
+{
+	__m256i pairs = _mm256_or_si256(_mm256_cvtepu8_epi32(p),
+					_mm256_slli_epi32(_mm256_cvtepu8_epi32(q), 16));
+
+	return _mm256_srli_epi16(pairs, 4);
+}
+
+SIMD vi vi_high_pairs(const uint8_t *p, const uint8_t *q)
+{
+	__m128i a = load_128(p), b = load_128(q);
+
+	return (vi){high_pairs(a, b), high_pairs(_mm_srli_si128(a, 8), _mm_srli_si128(b, 8))};
+}
+
+SIMD vi vi_dot_pairs(vi acc, vi pairs, int32_t pair)
+{
+	__m256i both = _mm256_set1_epi32(pair);
+
+	return (vi){_mm256_add_epi32(acc.lo, _mm256_madd_epi16(pairs.lo, both)),
+		    _mm256_add_epi32(acc.hi, _mm256_madd_epi16(pairs.hi, both))};
+}

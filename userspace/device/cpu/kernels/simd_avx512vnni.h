@@ -251,3 +251,81 @@ SIMD vi vi_dot_q8(vi acc, vb w, const int8_t *a)
 {
 	return vi_dot(acc, w, a);
 }
+
+/* Bits 2p and 2p + 1 of each byte. */
+SIMD vb vb_pairs(vb x, unsigned p)
+{
+	return _mm512_and_si512(_mm512_srli_epi16(x, 2 * p), _mm512_set1_epi8(3));
+}
+
+/* pair | bit g of THIRD << 2 */
+SIMD vb vb_with_third(vb pair, vb third, unsigned g)
+{
+	vb shifted = g < 2 ? _mm512_slli_epi16(third, 2 - g) : _mm512_srli_epi16(third, g - 2);
+
+	return _mm512_ternarylogic_epi32(pair, shifted, _mm512_set1_epi8(4), 0xf8);
+}
+
+/* Byte r of the 16 at P, in bytes 4 r to 4 r + 3. */
+SIMD vb vb_rows(const uint8_t *p)
+{
+	const __m512i spread = _mm512_set_epi32(0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c,
+						0x0b0b0b0b, 0x0a0a0a0a, 0x09090909, 0x08080808,
+						0x07070707, 0x06060606, 0x05050505, 0x04040404,
+						0x03030303, 0x02020202, 0x01010101, 0x00000000);
+
+	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)p)),
+				   spread);
+}
+
+SIMD vb vb_abs(vb x)
+{
+	return _mm512_abs_epi8(x);
+}
+
+SIMD vb vb_add(vb a, vb b)
+{
+	return _mm512_add_epi8(a, b);
+}
+
+/* Byte by byte; ROWS is alike in each group of four, and every product is below 256. */
+SIMD vb vb_times(vb codes, vb rows)
+{
+	return _mm512_mullo_epi16(codes, _mm512_and_si512(rows, _mm512_set1_epi16(0xff)));
+}
+
+/* What Q3_K takes off scale times code: -4 s, or 3 s where s is below 0. */
+SIMD vb vb_offset_q3(vb s)
+{
+	vb twice = _mm512_add_epi8(s, s);
+
+	return _mm512_mask_add_epi8(_mm512_sub_epi8(_mm512_setzero_si512(),
+						    _mm512_add_epi8(twice, twice)),
+				    _mm512_movepi8_mask(s), twice, s);
+}
+
+/* 16 signed values, made ready for vi_dot_q8(), for vb_lookup(). */
+SIMD vb vb_table(const int8_t values[16])
+{
+	return vb_q8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values)));
+}
+
+SIMD vb vb_lookup(vb table, vb nibbles)
+{
+	return _mm512_shuffle_epi8(table, nibbles);
+}
+
+/* The upper nibbles of 16 bytes at P and of 16 at Q, as pairs of int16. */
+SIMD vi vi_high_pairs(const uint8_t *p, const uint8_t *q)
+{
+	__m512i lo = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+	__m512i hi = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)q));
+
+	return _mm512_srli_epi16(_mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)), 4);
+}
+
+/* acc[r] += the dot product of two pairs of int16 */
+SIMD vi vi_dot_pairs(vi acc, vi pairs, int32_t pair)
+{
+	return _mm512_dpwssd_epi32(acc, pairs, _mm512_set1_epi32(pair));
+}

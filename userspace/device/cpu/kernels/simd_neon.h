@@ -297,3 +297,105 @@ SIMD vi vi_dot(vi acc, vb w, const int8_t *a)
 {
 	return vi_dot_q8(acc, w, a);
 }
+
+SIMD vb vb_pairs(vb x, unsigned p)
+{
+	QUARTERS x.v[i] =
+		vandq_u8(vshlq_u8(x.v[i], vdupq_n_s8((int8_t)(-2 * (int)p))), vdupq_n_u8(3));
+	return x;
+}
+
+SIMD vb vb_with_third(vb pair, vb third, unsigned g)
+{
+	QUARTERS
+	{
+		uint8x16_t bit = vshlq_u8(third.v[i], vdupq_n_s8((int8_t)(2 - (int)g)));
+
+		pair.v[i] = vorrq_u8(pair.v[i], vandq_u8(bit, vdupq_n_u8(4)));
+	}
+	return pair;
+}
+
+SIMD vb vb_rows(const uint8_t *p)
+{
+	static const uint8_t spread[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+	uint8x16_t rows = vld1q_u8(p);
+	vb r;
+
+	QUARTERS r.v[i] =
+		vqtbl1q_u8(rows, vaddq_u8(vld1q_u8(spread), vdupq_n_u8((uint8_t)(4 * i))));
+	return r;
+}
+
+SIMD vb vb_abs(vb x)
+{
+	QUARTERS x.v[i] = vreinterpretq_u8_s8(vabsq_s8(vreinterpretq_s8_u8(x.v[i])));
+	return x;
+}
+
+SIMD vb vb_add(vb a, vb b)
+{
+	QUARTERS a.v[i] = vaddq_u8(a.v[i], b.v[i]);
+	return a;
+}
+
+SIMD vb vb_times(vb codes, vb rows)
+{
+	QUARTERS codes.v[i] = vmulq_u8(codes.v[i], rows.v[i]);
+	return codes;
+}
+
+SIMD vb vb_offset_q3(vb s)
+{
+	QUARTERS
+	{
+		int8x16_t x = vreinterpretq_s8_u8(s.v[i]);
+		int8x16_t three = vaddq_s8(vshlq_n_s8(x, 1), x), four = vnegq_s8(vshlq_n_s8(x, 2));
+
+		s.v[i] = vreinterpretq_u8_s8(vbslq_s8(vcltzq_s8(x), three, four));
+	}
+	return s;
+}
+
+SIMD vb vb_table(const int8_t values[16])
+{
+	vb r;
+
+	QUARTERS r.v[i] = vreinterpretq_u8_s8(vld1q_s8(values));
+	return r;
+}
+
+SIMD vb vb_lookup(vb table, vb nibbles)
+{
+	QUARTERS nibbles.v[i] = vqtbl1q_u8(table.v[i], nibbles.v[i]);
+	return nibbles;
+}
+
+SIMD vi vi_high_pairs(const uint8_t *p, const uint8_t *q)
+{
+	uint8x16_t a = vshrq_n_u8(vld1q_u8(p), 4), b = vshrq_n_u8(vld1q_u8(q), 4);
+	uint8x16_t zero = vdupq_n_u8(0);
+	uint16x8_t a_lo = vreinterpretq_u16_u8(vzip1q_u8(a, zero));
+	uint16x8_t a_hi = vreinterpretq_u16_u8(vzip2q_u8(a, zero));
+	uint16x8_t b_lo = vreinterpretq_u16_u8(vzip1q_u8(b, zero));
+	uint16x8_t b_hi = vreinterpretq_u16_u8(vzip2q_u8(b, zero));
+
+	return (vi){{vreinterpretq_s32_u16(vzip1q_u16(a_lo, b_lo)),
+		     vreinterpretq_s32_u16(vzip2q_u16(a_lo, b_lo)),
+		     vreinterpretq_s32_u16(vzip1q_u16(a_hi, b_hi)),
+		     vreinterpretq_s32_u16(vzip2q_u16(a_hi, b_hi))}};
+}
+
+SIMD vi vi_dot_pairs(vi acc, vi pairs, int32_t pair)
+{
+	int16x8_t both = vreinterpretq_s16_s32(vdupq_n_s32(pair));
+
+	QUARTERS
+	{
+		int16x8_t p = vreinterpretq_s16_s32(pairs.v[i]);
+		int32x4_t lo = vmull_s16(vget_low_s16(p), vget_low_s16(both));
+
+		acc.v[i] = vaddq_s32(acc.v[i], vpaddq_s32(lo, vmull_high_s16(p, both)));
+	}
+	return acc;
+}

@@ -305,3 +305,75 @@ SIMD vi vi_dot_q8(vi acc, vb w, const int8_t *a)
 			  (int8_t)w.v[4 * i + 2] * a[2] + (int8_t)w.v[4 * i + 3] * a[3];
 	return acc;
 }
+
+SIMD vb vb_pairs(vb x, unsigned p)
+{
+	BYTES x.v[i] = x.v[i] >> 2 * p & 3;
+	return x;
+}
+
+SIMD vb vb_with_third(vb pair, vb third, unsigned g)
+{
+	BYTES pair.v[i] |= (uint8_t)((third.v[i] >> g & 1) << 2);
+	return pair;
+}
+
+SIMD vb vb_rows(const uint8_t *p)
+{
+	vb r;
+
+	BYTES r.v[i] = p[i / 4];
+	return r;
+}
+
+SIMD vb vb_abs(vb x)
+{
+	BYTES x.v[i] = (int8_t)x.v[i] < 0 ? (uint8_t)-x.v[i] : x.v[i];
+	return x;
+}
+
+SIMD vb vb_add(vb a, vb b)
+{
+	BYTES a.v[i] = (uint8_t)(a.v[i] + b.v[i]);
+	return a;
+}
+
+SIMD vb vb_times(vb codes, vb rows)
+{
+	BYTES codes.v[i] = (uint8_t)(codes.v[i] * rows.v[i]);
+	return codes;
+}
+
+SIMD vb vb_offset_q3(vb s)
+{
+	BYTES s.v[i] = (uint8_t)((int8_t)s.v[i] < 0 ? 3 * s.v[i] : -4 * s.v[i]);
+	return s;
+}
+
+SIMD vb vb_table(const int8_t values[16])
+{
+	vb r = {0};
+
+	memcpy(r.v, values, 16);
+	return r;
+}
+
+SIMD vb vb_lookup(vb table, vb nibbles)
+{
+	BYTES nibbles.v[i] = table.v[nibbles.v[i]];
+	return nibbles;
+}
+
+SIMD vi vi_high_pairs(const uint8_t *p, const uint8_t *q)
+{
+	vi r;
+
+	LANES r.v[i] = p[i] >> 4 | q[i] >> 4 << 16;
+	return r;
+}
+
+SIMD vi vi_dot_pairs(vi acc, vi pairs, int32_t pair)
+{
+	LANES acc.v[i] += (pairs.v[i] & 0xffff) * (int16_t)pair + (pairs.v[i] >> 16) * (pair >> 16);
+	return acc;
+}
