@@ -242,3 +242,21 @@ int write_all(int fd, const void *data, size_t size_bytes)
 	}
 	return 0;
 }
+
+int write_all_at(int fd, uint64_t offset, const void *data, size_t size_bytes)
+{
+	const char *at = data;
+
+	while (size_bytes > 0) {
+		ssize_t n = pwrite(fd, at, size_bytes, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		offset += (uint64_t)n;
+		at += n;
+		size_bytes -= (size_t)n;
+	}
+	return 0;
+}

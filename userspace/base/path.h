@@ -55,5 +55,7 @@ void new_file_sweep(const char *folder);
 
 /* Writes all of DATA at the end of FD. 0 or -errno (-ENOSPC on a full disk), not logged. */
 int write_all(int fd, const void *data, size_t size_bytes);
+/* The same from OFFSET on, wherever FD stands: several threads may write at once. */
+int write_all_at(int fd, uint64_t offset, const void *data, size_t size_bytes);
 
 #endif

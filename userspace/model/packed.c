@@ -95,26 +95,7 @@ static int report_progress(struct pack_job *job, unsigned index, uint64_t bytes)
 {
 	uint64_t done = atomic_fetch_add(&job->done, bytes) + bytes;
 
-	if (index != 0 || !job->progress)
-		return 0;
-	return job->progress->report(job->progress->data, "packing", done, job->total) ? -ECANCELED
-										       : 0;
-}
-
-static int store(struct pack_job *job, uint64_t offset, const uint8_t *data, uint64_t size_bytes)
-{
-	while (size_bytes > 0) {
-		ssize_t n = pwrite(job->fd, data, size_bytes, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		offset += (uint64_t)n;
-		data += n;
-		size_bytes -= (uint64_t)n;
-	}
-	return 0;
+	return index == 0 ? progress_report(job->progress, "packing", done, job->total) : 0;
 }
 
 static void pack_tiles(struct pack_job *job, const struct matrix *matrix, size_t first, size_t last,
@@ -146,7 +127,7 @@ static int pack_chunk(struct pack_job *job, const struct matrix *matrix, size_t 
 		return 0;
 	}
 	pack_tiles(job, matrix, first, last, buffer);
-	return store(job, offset, buffer, (last - first) * tile_bytes);
+	return write_all_at(job->fd, offset, buffer, (last - first) * tile_bytes);
 }
 
 static int pack_matrix(struct pack_job *job, const struct matrix *matrix, unsigned index)
@@ -322,7 +303,7 @@ static int write_pack(struct pack_job *job, struct new_file *out, const struct p
 		return r;
 	fill_header(header, file, job->model, job->total);
 	job->fd = out->fd;
-	r = store(job, 0, (const uint8_t *)header, sizeof(*header));
+	r = write_all_at(job->fd, 0, header, sizeof(*header));
 	if (r < 0)
 		return r;
 	r = pack_all(job);

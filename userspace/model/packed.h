@@ -13,13 +13,8 @@
 
 #include "log.h"
 #include "model.h"
+#include "progress.h"
 #include "thread_pool.h"
-
-/* Called from the thread that packs; DONE goes up to TOTAL. Not 0 ends the work. */
-struct progress {
-	int (*report)(void *data, const char *doing, uint64_t done, uint64_t total);
-	void *data;
-};
 
 struct packed_params {
 	const struct model *model; /* used only during the call */

@@ -269,29 +269,13 @@ static int make_header(struct job *job)
 
 /* ---- the data ---- */
 
-static int store(const struct job *job, uint64_t offset, const uint8_t *data, uint64_t size_bytes)
+static int report_progress(struct job *job, unsigned index, uint64_t bytes)
 {
-	while (size_bytes > 0) {
-		ssize_t n = pwrite(job->fd, data, size_bytes, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		offset += (uint64_t)n;
-		data += n;
-		size_bytes -= (uint64_t)n;
-	}
-	return 0;
-}
-
-static void report_progress(struct job *job, unsigned index, uint64_t bytes)
-{
-	const struct progress *progress = job->params->progress;
 	uint64_t done = atomic_fetch_add(&job->done, bytes) + bytes;
 
-	if (index == 0 && progress)
-		progress->report(progress->data, "quantising", done, job->file_bytes);
+	return index == 0
+		       ? progress_report(job->params->progress, "quantising", done, job->file_bytes)
+		       : 0;
 }
 
 /* What a member works with. */
@@ -323,16 +307,17 @@ static int write_rows(const struct job *job, const struct item *item, struct buf
 	uint64_t row_bytes = tensor_row_bytes(item->type, n_values);
 
 	if (item->type == item->from->type)
-		return store(job, item->offset + first * row_bytes,
-			     item->from->data + first * row_bytes, (last - first) * row_bytes);
+		return write_all_at(job->fd, item->offset + first * row_bytes,
+				    item->from->data + first * row_bytes,
+				    (last - first) * row_bytes);
 	for (size_t row = first; row < last; row++) {
 		tensor_row_to_float(item->from->type, item->from->data + row * from_bytes,
 				    buffers->values, n_values);
 		quantize_row(item->type, buffers->values, buffers->rows + (row - first) * row_bytes,
 			     n_values);
 	}
-	return store(job, item->offset + first * row_bytes, buffers->rows,
-		     (last - first) * row_bytes);
+	return write_all_at(job->fd, item->offset + first * row_bytes, buffers->rows,
+			    (last - first) * row_bytes);
 }
 
 static int write_item(struct job *job, const struct item *item, unsigned index)
@@ -347,7 +332,8 @@ static int write_item(struct job *job, const struct item *item, unsigned index)
 		r = buffers_init(&buffers, item, chunk);
 	while (r == 0 && thread_pool_next(job->params->pool, index, n_rows, chunk, &first, &last)) {
 		r = write_rows(job, item, &buffers, first, last);
-		report_progress(job, index, (last - first) * row_bytes);
+		if (r == 0)
+			r = report_progress(job, index, (last - first) * row_bytes);
 	}
 	return r;
 }
@@ -387,7 +373,7 @@ static int write_file(struct job *job, struct new_file *out)
 	if (r == -EOPNOTSUPP)
 		r = ftruncate(out->fd, (off_t)job->file_bytes) < 0 ? -errno : 0;
 	if (r == 0)
-		r = store(job, 0, job->header.bytes, job->header.size);
+		r = write_all_at(job->fd, 0, job->header.bytes, job->header.size);
 	if (r < 0)
 		return r;
 	thread_pool_run(job->params->pool, write_member, job);

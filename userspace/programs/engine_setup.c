@@ -99,12 +99,6 @@ const struct option_table engine_place_options = {
 	.size_bytes = sizeof(defaults),
 };
 
-static int report(void *data, const char *doing, uint64_t done, uint64_t total)
-{
-	progress_bar_show(data, doing, done, total);
-	return 0;
-}
-
 static int check_values(const struct engine_values *values, const struct log *log)
 {
 	if (values->activations == ACTIVATIONS_FLOAT &&
@@ -141,7 +135,7 @@ enum exit_code engine_setup_init(struct engine_setup *setup, const struct progra
 		r = find_cache(&setup->cache_dir, log);
 	if (r < 0)
 		return exit_code_of(STAGE_MODEL, r);
-	setup->progress = (struct progress){report, &setup->bar};
+	setup->progress = (struct progress){progress_bar_report, &setup->bar};
 	setup->params = (struct engine_params){
 		.model_path = setup->path,
 		.device = values->device,

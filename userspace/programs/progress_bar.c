@@ -86,6 +86,12 @@ void progress_bar_show(struct progress_bar *bar, const char *doing, uint64_t don
 	terminal_status(line);
 }
 
+int progress_bar_report(void *bar, const char *doing, uint64_t done_bytes, uint64_t total_bytes)
+{
+	progress_bar_show(bar, doing, done_bytes, total_bytes);
+	return 0;
+}
+
 void progress_bar_finish(struct progress_bar *bar)
 {
 	if (bar->visible)

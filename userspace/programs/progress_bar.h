@@ -17,6 +17,8 @@ void progress_bar_init(struct progress_bar *bar, uint64_t begin_bytes);
 /* DOING is one word or name; TOTAL 0: unknown. Draws ten times a second at most. */
 void progress_bar_show(struct progress_bar *bar, const char *doing, uint64_t done_bytes,
 		       uint64_t total_bytes);
+/* The same for struct progress: BAR is a struct progress_bar; never ends the work. */
+int progress_bar_report(void *bar, const char *doing, uint64_t done_bytes, uint64_t total_bytes);
 void progress_bar_finish(struct progress_bar *bar);
 
 /* "93.8 MiB", into TEXT. */

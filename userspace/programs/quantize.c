@@ -93,17 +93,12 @@ static int check_target(const char *target, const struct gguf *gguf, bool force,
 	return 0;
 }
 
-static void report(void *data, const char *doing, uint64_t done, uint64_t total)
-{
-	progress_bar_show(data, doing, done, total);
-}
-
 static enum exit_code quantize(const struct gguf *gguf, enum tensor_type type, const char *target,
 			       uint32_t n_threads, const struct log *log)
 {
 	_cleanup_(thread_pool_destroy_p) struct thread_pool *pool = NULL;
 	struct progress_bar bar;
-	const struct progress progress = {report, &bar};
+	const struct progress progress = {progress_bar_report, &bar};
 	struct requantize_params params = {
 		.gguf = gguf, .type = type, .target = target, .progress = &progress, .log = log};
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
