@@ -25,6 +25,7 @@ except ImportError:
     print("python3-jinja2 is missing")
     sys.exit(77)
 
+sys.dont_write_bytecode = True  # the sources may be read-only
 from jinja_cases import (EXPRESSIONS, TEMPLATES, VARIABLES, conversations, random_expression,
                          random_template)
 
