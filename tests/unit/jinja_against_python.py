@@ -115,7 +115,7 @@ def cases(n, seed):
 
 
 def main():
-    n = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     wrong = same = refused = 0
     todo = list(cases(n, seed))
