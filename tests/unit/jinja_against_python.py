@@ -25,6 +25,7 @@ except ImportError:
     print("python3-jinja2 is missing")
     sys.exit(77)
 
+sys.dont_write_bytecode = True  # the sources may be read-only
 from jinja_cases import (EXPRESSIONS, TEMPLATES, VARIABLES, conversations, random_expression,
                          random_template)
 
@@ -114,7 +115,7 @@ def cases(n, seed):
 
 
 def main():
-    n = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     wrong = same = refused = 0
     todo = list(cases(n, seed))

@@ -230,7 +230,7 @@ def conversations():
     }
     for name, messages in chats.items():
         for extra, more in extras.items():
-            for prompt in (True, False):
+            for prompt in (True, False) if extra in ("", ", tools") else (True,):
                 yield (f"{name}{extra}{', prompt' if prompt else ''}",
                        {**plain, "messages": messages, "add_generation_prompt": prompt, **more})
 

@@ -236,6 +236,30 @@ static size_t count_control(const struct vocabulary *vocabulary, const char *tex
 	return found;
 }
 
+/* A message without control tokens is tokenized as if its template had said it. */
+static void plain_text_is_tokenized_as_ever(void **state)
+{
+	static const char text[] = "<|im_end|>a</b>\n<|im_end|>";
+	static const struct text_range plain[] = {{10, 11}, {13, 16}};
+	struct encode_options options = {.parse_special = true}, ranges = options;
+	struct token_list all = {0}, parts = {0};
+	struct vocabulary vocabulary;
+
+	(void)state;
+	vocabulary_init(&vocabulary);
+	ranges.plain = plain;
+	ranges.n_plain = ARRAY_SIZE(plain);
+	assert_int_equal(tokenizer_encode(vocabulary.tokenizer, text, strlen(text), &options, &all),
+			 0);
+	assert_int_equal(
+		tokenizer_encode(vocabulary.tokenizer, text, strlen(text), &ranges, &parts), 0);
+	assert_int_equal(all.n, parts.n);
+	assert_memory_equal(all.ids, parts.ids, all.n * sizeof(*all.ids));
+	token_list_finish(&all);
+	token_list_finish(&parts);
+	tokenizer_destroy(vocabulary.tokenizer);
+}
+
 static void messages_have_no_control_tokens(void **state)
 {
 	static const struct text_range all = {0, 16}, first = {0, 4}, last_byte = {15, 16},
@@ -261,6 +285,7 @@ int main(void)
 		cmocka_unit_test(failures_are_said_once),
 		cmocka_unit_test(deep_messages_are_refused),
 		cmocka_unit_test(any_allocation_may_fail),
+		cmocka_unit_test(plain_text_is_tokenized_as_ever),
 		cmocka_unit_test(messages_have_no_control_tokens),
 	};
 

@@ -310,6 +310,18 @@ static void texts_have_a_limit(void **state)
 	bench_finish(&bench);
 }
 
+static void steps_have_a_limit(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench.params.max_steps = 1000;
+	assert_int_equal(render(&bench, "\n{% for i in range(300) %}{{ i }}{% endfor %}"), -E2BIG);
+	says(&bench, "a long loop", "does not come to an end (line 2)");
+	bench_finish(&bench);
+}
+
 static void nest(const char *open, const char *close, size_t n)
 {
 	size_t size = strlen(open) * n + strlen(close) * n + 16;
@@ -537,6 +549,7 @@ int main(void)
 		cmocka_unit_test(failures_say_what_and_where),
 		cmocka_unit_test(whatever_a_template_does_ends),
 		cmocka_unit_test(texts_have_a_limit),
+		cmocka_unit_test(steps_have_a_limit),
 		cmocka_unit_test(nesting_has_a_limit),
 		cmocka_unit_test(a_template_has_a_size),
 		cmocka_unit_test(too_many_names_are_refused),

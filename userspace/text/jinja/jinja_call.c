@@ -126,7 +126,8 @@ static struct jinja_dict *rest_of(struct jinja_state *state,
 	struct jinja_dict *rest = jinja_new_dict(state);
 	size_t n = arguments->named ? arguments->named->n : 0;
 
-	for (size_t i = 0; i < n; i++) {
+	(void)jinja_charge(state, 8 * n * signature->n);
+	for (size_t i = 0; i < n && !jinja_failed(state); i++) {
 		const struct jinja_pair *pair = &arguments->named->pairs[i];
 		uint32_t at = 0;
 

@@ -58,7 +58,7 @@ static int64_t find_place(struct jinja_state *state, const struct jinja_call *ca
 	}
 	if (!find_region(state, call, &region))
 		return -1;
-	for (size_t at = region.begin; at <= region.end && jinja_charge(state, 0);) {
+	for (size_t at = region.begin; at <= region.end && jinja_charge(state, part->size);) {
 		const char *found =
 			memmem(region.text->data + at, region.end - at, part->data, part->size);
 

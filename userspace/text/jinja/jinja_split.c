@@ -67,12 +67,18 @@ static void cut_at_separator(const struct cutter *cutter, uint64_t n)
 }
 
 /* The last place of SEPARATOR in TEXT[0, END), or SIZE_MAX. */
-static size_t find_last(const struct jinja_string *text, const struct jinja_string *separator,
+static size_t find_last(const struct cutter *cutter, const struct jinja_string *separator,
 			size_t end)
 {
+	const char *text = cutter->text->data;
+
 	for (size_t at = end; at-- > 0;) {
-		if (at + separator->size <= end &&
-		    memcmp(text->data + at, separator->data, separator->size) == 0)
+		if (text[at] != *separator->data || at + separator->size > end)
+			continue;
+		/* A separator that almost stands everywhere is dear. */
+		if (!jinja_charge(cutter->state, separator->size))
+			break;
+		if (memcmp(text + at, separator->data, separator->size) == 0)
 			return at;
 	}
 	return SIZE_MAX;
@@ -94,7 +100,7 @@ static void cut_at_separator_back(const struct cutter *cutter, uint64_t n)
 	size_t end = cutter->text->size;
 
 	while (n-- > 0 && !jinja_failed(cutter->state)) {
-		size_t found = find_last(cutter->text, separator, end);
+		size_t found = find_last(cutter, separator, end);
 
 		if (found == SIZE_MAX)
 			break;
@@ -209,7 +215,7 @@ static struct jinja_value partition(struct jinja_state *state, const struct jinj
 	(void)jinja_charge(state, text->size);
 	first = memmem(text->data, text->size, separator->data, separator->size);
 	if (first)
-		found = back ? find_last(text, separator, text->size)
+		found = back ? find_last(&cutter, separator, text->size)
 			     : (size_t)(first - text->data);
 	if (found == SIZE_MAX) {
 		size_t middle = back ? 0 : text->size;
