@@ -19,7 +19,8 @@ need_packages $build_packages $run_packages
 say "building into build/release"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake --preset release -DSLM_TESTS=OFF && cmake --build --preset release; } >"$log" 2>&1; then
+# A compiler that is newer than this tree may warn of more.
+if ! { cmake --preset release -DSLM_TESTS=OFF -DSLM_WERROR=OFF && cmake --build --preset release; } >"$log" 2>&1; then
 	grep -E 'error|Error|No space' "$log" | head -n 5 >&2 || tail -n 5 "$log" >&2
 	die "the build failed (the lines above say where; is the disk full?)"
 fi

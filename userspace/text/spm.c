@@ -149,7 +149,7 @@ static int escape(struct span text, bool add_prefix, struct span *ret_escaped)
 
 	for (uint32_t i = 0; i < text.size; i++)
 		size += text.data[i] == ' ' ? BLANK_BYTES - 1 : 0;
-	out = malloc(size);
+	out = calloc(size + 1, 1);
 	if (!out)
 		return -ENOMEM;
 	*ret_escaped = (struct span){out, (uint32_t)size};
