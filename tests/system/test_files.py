@@ -6,7 +6,8 @@ import random
 import socket
 
 from gguf_writer import ARRAY, BOOL, F32, I32, STRING, U32, U64, tiny_model
-from harness import BAD_FILE, DONE, SANITIZED, answer, case, check, equal, fails, main, run, sentences
+from harness import (BAD_FILE, DONE, FAILED, SANITIZED, answer, case, check, equal, fails, finish, main,
+                     run, sentences, start)
 
 COMMANDS = (("run", "--raw", "-n", "1"), ("plan",), ("graph",), ("inspect",), ("tokenize",))
 
@@ -154,8 +155,8 @@ def unknown(box):
     gguf.tensor("blk.0.attn_q.weight")[2] = 99
     refused(box, gguf, "blk.0.attn_q.weight", "type 99")
     gguf = tiny_model()
-    gguf.tensor("blk.0.attn_q.weight")[2] = 20
-    refused(box, gguf, "blk.0.attn_q.weight", "IQ4_NL")
+    gguf.tensor("blk.0.attn_q.weight")[1:3] = [(256, 64), 16]
+    refused(box, gguf, "blk.0.attn_q.weight", "IQ2_XXS")
     gguf = tiny_model()
     gguf.set("tokenizer.ggml.pre", STRING, "klingon")
     refused(box, gguf, "'klingon'")
@@ -163,11 +164,11 @@ def unknown(box):
     gguf.set("tokenizer.ggml.model", STRING, "runes")
     refused(box, gguf, "'runes'")
     gguf = tiny_model()
-    gguf.set("llama.rope.scaling.type", STRING, "yarn")
-    refused(box, gguf, "'yarn'")
+    gguf.set("llama.rope.scaling.type", STRING, "zigzag")
+    refused(box, gguf, "'zigzag'")
     gguf = tiny_model()
     gguf.set("llama.expert_count", U32, 8)
-    refused(box, gguf, "8 experts")
+    refused(box, gguf, "llama.expert_used_count is 0")
     gguf = tiny_model()
     gguf.tensors.append(["blk.0.attn_sinks.weight", [2], 0, bytes(8)])
     refused(box, gguf, "1 tensor", "llama")
@@ -222,6 +223,18 @@ def still_works(box):
     equal(answer(box, model), wanted, "the answer of a read-only file")
     box.tiny(seed=2)
     check(answer(box, model) != wanted, "another model under the same name gave the same answer")
+
+
+@case("a file that is cut short while it is in use: one sentence, status 1")
+def cut_while_in_use(box):
+    model = box.tiny(n_ctx=60000)
+    process = start(box, "run", "--raw", "--temp", "0", "--ignore-eos", "--device", "reference",
+                    model, "x")
+    os.read(process.stdout.fileno(), 1)
+    os.truncate(model, 100)
+    done = finish(process, timeout=20)
+    equal(done.code, FAILED, "the status of %r" % done)
+    check(len(sentences(done)) == 1 and "cut short" in done.err_text, "the sentence", done)
 
 
 @case("the other commands refuse a damaged file as run does")

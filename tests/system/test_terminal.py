@@ -195,6 +195,14 @@ def fills_up(box):
         check(b"taken back" not in terminal.wait(PROMPT), "still full")
 
 
+@case("an answer that the context ends is said to be cut off, in a conversation too")
+def cut_off(box):
+    with chat(box, "--ctx", "64", "--ignore-eos") as terminal:
+        terminal.type("hello\r")
+        terminal.wait("hello")
+        check(b"cut off" in terminal.wait(PROMPT), "nothing was said", terminal.seen)
+
+
 @case("what a model says cannot steer the terminal; a pipe gets its bytes")
 def escapes(box):
     words = ("run", box.tiny(), "--raw", "--temp", "0", "-n", "4", "--logit-bias", "27=100")

@@ -151,6 +151,18 @@ static int check_control(const struct run *run)
 	return 0;
 }
 
+static void warn_when_full(const struct run *run, const struct generate_result *result)
+{
+	size_t n;
+
+	(void)session_tokens(run->session, &n);
+	if (result->end == GENERATE_END_LENGTH && n >= engine_n_ctx(run->engine))
+		log_warning(&run->program->log,
+			    "the answer was cut off: the context of %" PRIu32
+			    " tokens is full (--ctx makes it larger)",
+			    engine_n_ctx(run->engine));
+}
+
 int run_answer(struct run *run, const struct conversation *conversation, struct answer *answer)
 {
 	_cleanup_(token_list_finish) struct token_list tokens = {0};
@@ -159,7 +171,10 @@ int run_answer(struct run *run, const struct conversation *conversation, struct 
 	r = prompt_maker_encode(run->maker, conversation->messages, conversation->n, &tokens);
 	if (r < 0)
 		return r;
-	return answer_make(run->session, tokens.ids, tokens.n, &run->answer, answer);
+	r = answer_make(run->session, tokens.ids, tokens.n, &run->answer, answer);
+	if (r == 0)
+		warn_when_full(run, &answer->result);
+	return r;
 }
 
 /* ---- one answer ---- */
@@ -181,23 +196,10 @@ static json_t *answer_json(const struct run *run, const struct answer *answer)
 			 answer_prompt_rate(result), "tok_s", answer_token_rate(result));
 }
 
-static void warn_when_full(const struct run *run, const struct generate_result *result)
-{
-	size_t n;
-
-	(void)session_tokens(run->session, &n);
-	if (result->end == GENERATE_END_LENGTH && n >= engine_n_ctx(run->engine))
-		log_warning(&run->program->log,
-			    "the answer was cut off: the context of %" PRIu32
-			    " tokens is full (--ctx makes it larger)",
-			    engine_n_ctx(run->engine));
-}
-
 static enum exit_code print_answer(const struct run *run, const struct answer *answer)
 {
 	enum exit_code code = EXIT_CODE_DONE;
 
-	warn_when_full(run, &answer->result);
 	if (run->values->stats)
 		answer_print_stats(answer, run->load_ns);
 	if (run->values->json)

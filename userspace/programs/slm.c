@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "command.h"
 #include "interrupt.h"
+#include "lost_file.h"
 #include "output.h"
 #include "spelling.h"
 #include "terminal_log.h"
@@ -111,5 +112,6 @@ int main(int argc, char **argv)
 
 	output_init();
 	interrupt_init();
+	lost_file_init();
 	return output_finish(slm(&program, argc, argv), &program.log);
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/* Owns the program's handling of SIGBUS. Refuses to guess at one that is not about a mapped file. */
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "exit_code.h"
+#include "lost_file.h"
+
+static const char sentence[] =
+	"slm: a file in use, the model or its pack in the cache, was cut short or "
+	"can no longer be read; restore it and start again\n";
+
+static void report_lost_file(int number, siginfo_t *info, void *context)
+{
+	ssize_t size;
+
+	(void)context;
+	if (info->si_code != BUS_ADRERR) {
+		/* Not ours: back at the instruction it comes again, and has its usual end. */
+		(void)signal(number, SIG_DFL);
+		return;
+	}
+	size = write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
+	(void)size;
+	_exit(EXIT_CODE_FAILED);
+}
+
+void lost_file_init(void)
+{
+	struct sigaction action = {.sa_sigaction = report_lost_file, .sa_flags = SA_SIGINFO};
+
+	(void)sigaction(SIGBUS, &action, NULL);
+}
