@@ -31,7 +31,8 @@ class GenerateParams(Struct):
                 ("presence_penalty", c_float), ("top_k", c_uint32), ("penalty_last_n", c_uint32),
                 ("seed", c_uint64), ("max_tokens", c_int64), ("flags", c_uint32),
                 ("n_stops", c_uint32), ("stops", POINTER(c_char_p)), ("biases", c_void_p),
-                ("n_biases", c_size_t), ("write", WRITE), ("write_data", c_void_p)]
+                ("n_biases", c_size_t), ("write", WRITE), ("write_data", c_void_p),
+                ("json_schema", c_char_p), ("grammar", c_char_p)]
 
 
 class Message(ctypes.Structure):

@@ -11,7 +11,9 @@
  *	int r = slm_engine_create(&params, &engine);
  *
  * Results: functions give 0 or a negative errno; what they give beside it comes last, named ret_,
- * and is untouched on failure. The cause is told once, as a sentence, to the log of the params.
+ * and is untouched on failure. The cause is told once, as a sentence, to the log of the params; not
+ * that of a struct of no version's size, or of sessions that do not belong together. Pointers are
+ * not NULL unless it is said what that means.
  * The library never exits, aborts or writes to stdout or stderr. (OpenCL drivers run in the same
  * process and may do so; the first build of their programs happens in a child process.)
  *
@@ -273,6 +275,13 @@ struct slm_generate_params {
 	 */
 	int (*write)(void *data, const char *text, size_t size_bytes);
 	void *write_data;
+	/*
+	 * What the answer must follow: a JSON schema ("{}": any JSON), or a grammar in llama.cpp's
+	 * notation (GBNF); not both. An answer of SLM_END_TOKEN does, one that ended before is the
+	 * beginning of one that does.
+	 */
+	const char *json_schema;
+	const char *grammar;
 };
 
 SLM_API void slm_generate_params_init(struct slm_generate_params *params, size_t size_bytes);
@@ -292,13 +301,15 @@ struct slm_result {
 	uint64_t prompt_ns;   /* until the first logits */
 	uint64_t answer_ns;   /* from then on */
 	uint32_t end;	      /* enum slm_end */
-	uint32_t reserved;
+	int32_t is_complete;  /* the answer satisfies the schema or grammar; 1 without one */
 };
 
 /*
  * Continues the N tokens, which become the session's text together with the answer (without an end
  * token). RET_RESULT may be NULL. A canceled answer gives 0 and SLM_END_CANCELED; else codes as
- * slm_session_sync() and slm_evaluate(), and -EINVAL for params that make no sense.
+ * slm_session_sync() and slm_evaluate(), and -EINVAL for params that make no sense or a schema
+ * or grammar that is none, -ENOTSUP for what of it cannot be enforced, -E2BIG for one that is too
+ * large or too ambiguous.
  */
 SLM_API int slm_generate(struct slm_session *session, const int32_t *tokens, size_t n,
 			 const struct slm_generate_params *params, struct slm_result *ret_result);

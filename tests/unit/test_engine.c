@@ -6,6 +6,7 @@
 #include "array.h"
 #include "cleanup.h"
 #include "generate.h"
+#include "grammar_text.h"
 #include "tiny_engine.h"
 
 enum { TEXT = 100, VOCAB = 260 };
@@ -556,6 +557,48 @@ static void an_end_token_ends(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+static void an_answer_follows_its_grammar(void **state)
+{
+	static const char text[] = "root ::= (\"yes\" | \"no\") \"!\"{3}",
+			  endless[] = "root ::= [a-z]+";
+	struct engine_params engine_params = {.n_ctx = 64};
+	struct generate_params params = {.max_tokens = 20};
+	struct grammar *grammars[2];
+	struct generate_result result;
+	struct listener listener = {0};
+	struct tiny_engine tiny;
+
+	(void)state;
+	assert_int_equal(grammar_from_text(text, strlen(text), NULL, &grammars[0]), 0);
+	assert_int_equal(grammar_from_text(endless, strlen(endless), NULL, &grammars[1]), 0);
+	tiny_engine_init(&tiny, &tiny_model_default, &engine_params);
+	params.grammar = grammars[0];
+	for (int i = 0; i < 2; i++) {
+		params.ignore_end = i == 1;
+		answer(tiny.engine, &params, &listener, &result);
+		assert_true(strcmp(listener.text, "yes!!!") == 0 ||
+			    strcmp(listener.text, "no!!!") == 0);
+		assert_int_equal(result.end, GENERATE_END_TOKEN);
+		assert_int_equal(result.n_generated, listener.size);
+		assert_true(result.is_complete);
+	}
+	params.max_tokens = 3; /* not enough */
+	answer(tiny.engine, &params, &listener, &result);
+	assert_int_equal(result.end, GENERATE_END_LENGTH);
+	assert_false(result.is_complete);
+	assert_int_equal(listener.size, 3);
+
+	params.grammar = grammars[1];
+	params.max_tokens = 10;
+	answer(tiny.engine, &params, &listener, &result);
+	assert_int_equal(result.end, GENERATE_END_LENGTH);
+	assert_true(result.is_complete);
+	assert_int_equal(strspn(listener.text, "abcdefghijklmnopqrstuvwxyz"), 10);
+	for (int i = 0; i < 2; i++)
+		grammar_destroy(grammars[i]);
+	tiny_engine_finish(&tiny);
+}
+
 static void a_second_answer_evaluates_only_what_is_new(void **state)
 {
 	struct engine_params engine_params = {.n_ctx = 256};
@@ -630,6 +673,7 @@ int main(void)
 		cmocka_unit_test(devices_give_the_same_answer),
 		cmocka_unit_test(answers_end_as_they_should),
 		cmocka_unit_test(an_end_token_ends),
+		cmocka_unit_test(an_answer_follows_its_grammar),
 		cmocka_unit_test(a_second_answer_evaluates_only_what_is_new),
 		cmocka_unit_test(impossible_answers_are_refused),
 	};

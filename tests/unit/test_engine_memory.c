@@ -7,7 +7,10 @@
 
 #include "failing_malloc.h"
 #include "generate.h"
+#include "grammar_text.h"
 #include "tiny_engine.h"
+
+static struct grammar *grammar; /* made before allocations fail */
 
 static int answer(struct engine *engine)
 {
@@ -22,6 +25,7 @@ static int answer(struct engine *engine)
 	params.sampler.repeat_penalty = 1.1f;
 	params.stops = stops;
 	params.n_stops = 1;
+	params.grammar = grammar;
 	r = session_create(engine, &session);
 	if (r < 0)
 		return r;
@@ -69,6 +73,22 @@ static void try_all(const char *device, const char *arch)
 	tiny_engine_finish(&tiny);
 }
 
+static int make_grammar(void **state)
+{
+	static const char text[] = "root ::= [^a\\u0100-\\uffff]{3,9} | (root2 \"x\")*\n"
+				   "root2 ::= \"(\" root2 \")\" | .";
+
+	(void)state;
+	return grammar_from_text(text, strlen(text), NULL, &grammar);
+}
+
+static int drop_grammar(void **state)
+{
+	(void)state;
+	grammar_destroy(grammar);
+	return 0;
+}
+
 static void the_cpu_survives_failing_allocations(void **state)
 {
 	(void)state;
@@ -95,5 +115,5 @@ int main(void)
 		cmocka_unit_test(two_devices_survive_failing_allocations),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_grammar, drop_grammar);
 }

@@ -273,6 +273,17 @@ static void messages_become_tokens(void **state)
 	slm_engine_destroy(engine);
 }
 
+static void unknown_flags_are_refused(void **state)
+{
+	struct slm_engine *engine = load(*state);
+	int32_t tokens[8];
+	size_t n;
+
+	assert_int_equal(slm_tokenize(engine, "hello", 5, 0x80, tokens, 8, &n), -EINVAL);
+	assert_int_equal(slm_detokenize(engine, tokens, 0, 0x80, NULL, 0, &n), -EINVAL);
+	slm_engine_destroy(engine);
+}
+
 /* ---- answers ---- */
 
 static void generate_into(struct slm_session *session, uint32_t seed, int32_t answer[ANSWER])
@@ -429,6 +440,39 @@ static void a_cancel_without_a_call_ends_the_next(void **state)
 	slm_engine_destroy(engine);
 }
 
+static int keep_text(void *data, const char *text, size_t size_bytes)
+{
+	strncat(data, text, size_bytes);
+	return 0;
+}
+
+static void answers_follow_a_grammar(void **state)
+{
+	struct slm_engine *engine = load(*state);
+	struct slm_generate_params params;
+	struct slm_result result = {.size_bytes = sizeof(result)};
+	struct slm_session *session;
+	char answer[64] = "";
+	int32_t text[TEXT];
+
+	fill_text(text, TEXT, 1);
+	assert_int_equal(slm_session_create(engine, &session), 0);
+	slm_generate_params_init(&params, sizeof(params));
+	params.write = keep_text;
+	params.write_data = answer;
+	params.grammar = "root ::= \"left\" | \"right\"";
+	assert_int_equal(slm_generate(session, text, TEXT, &params, &result), 0);
+	assert_true(strcmp(answer, "left") == 0 || strcmp(answer, "right") == 0);
+	assert_true(result.is_complete);
+	params.json_schema = "{}";
+	assert_int_equal(slm_generate(session, text, TEXT, &params, &result), -EINVAL);
+	params.grammar = NULL;
+	params.json_schema = "{\"not\": {}}";
+	assert_int_equal(slm_generate(session, text, TEXT, &params, &result), -ENOTSUP);
+	slm_session_destroy(session);
+	slm_engine_destroy(engine);
+}
+
 static void there_are_as_many_sessions_as_asked_for(void **state)
 {
 	struct slm_engine *engine = load(*state);
@@ -477,6 +521,8 @@ int main(void)
 		cmocka_unit_test(an_estimate_needs_no_load),
 		cmocka_unit_test(capacities_are_kept),
 		cmocka_unit_test(messages_become_tokens),
+		cmocka_unit_test(unknown_flags_are_refused),
+		cmocka_unit_test(answers_follow_a_grammar),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 		cmocka_unit_test(sessions_are_evaluated_together),
 		cmocka_unit_test(answers_end_when_another_thread_says_so),

@@ -374,6 +374,86 @@ static void logits_are_left_as_they_are(void **state)
 	sampler_destroy(sampler);
 }
 
+/* ---- masks ---- */
+
+static int allows_some(void *data, int32_t token)
+{
+	const bool *allowed = data;
+
+	return allowed[token];
+}
+
+/* Whatever is set, a mask is the same as logits of -infinity, by a list and by questions. */
+static void a_mask_is_minus_infinity(void **state)
+{
+	static const struct logit_bias bias = {7, 3};
+	struct sampler_params cases[] = {neutral, neutral, neutral, neutral, neutral, neutral};
+	float logits[N], masked[N];
+	int32_t tokens[N];
+	bool allowed[N];
+
+	(void)state;
+	cases[1].top_k = 5;
+	cases[2].top_p = 0.7f;
+	cases[3].min_p = 0.2f;
+	cases[4].temperature = 0;
+	cases[5] = sampler_defaults;
+	cases[5].frequency_penalty = 0.5f;
+	cases[5].biases = &bias;
+	cases[5].n_biases = 1;
+	for (uint32_t round = 0; round < 60; round++) {
+		struct sampler_mask mask = {allows_some, allowed, round % 2 ? tokens : NULL, 0};
+		const struct sampler_params *params = &cases[round % ARRAY_SIZE(cases)];
+		struct sampler *one = make(params), *other = make(params);
+
+		fill_logits(logits, round);
+		for (int i = 0; i < N; i++) {
+			allowed[i] = (round * 7 + (uint32_t)i * 13) % (2 + round % 9) == 1;
+			masked[i] = allowed[i] ? logits[i] : -INFINITY;
+			tokens[mask.n_tokens] = i;
+			mask.n_tokens += allowed[i];
+		}
+		for (int i = 0; i < 50; i++)
+			assert_int_equal(sampler_pick_masked(one, logits, &mask),
+					 sampler_pick(other, masked));
+		sampler_destroy(one);
+		sampler_destroy(other);
+	}
+}
+
+static int allows_none(void *data, int32_t token)
+{
+	(void)token;
+	return *(int *)data;
+}
+
+static void a_mask_may_leave_nothing_or_fail(void **state)
+{
+	int error = 0;
+	struct sampler_mask mask = {.allows = allows_none, .data = &error};
+	struct sampler_params params = neutral;
+	float logits[N];
+
+	(void)state;
+	fill_logits(logits, 3);
+	for (int i = 0; i < 6; i++) {
+		struct sampler *sampler;
+
+		params.temperature = (float)(i % 2);
+		params.top_k = i < 4 ? 0 : 10;
+		sampler = make(&params);
+		error = i < 2 ? -ENOMEM : 0;
+		assert_int_equal(sampler_pick_masked(sampler, logits, &mask),
+				 i < 2 ? -ENOMEM : -ENOENT);
+		mask.tokens = (int32_t[]){1};
+		if (i >= 2)
+			assert_int_equal(sampler_pick_masked(sampler, logits, &mask), -ENOENT);
+		mask.tokens = NULL;
+		(void)sampler_pick(sampler, logits);
+		sampler_destroy(sampler);
+	}
+}
+
 static void numbers_without_sense_are_refused(void **state)
 {
 	static const struct logit_bias beyond = {N, 1}, negative = {-1, 1}, nan_bias = {1, NAN};
@@ -422,6 +502,8 @@ int main(void)
 		cmocka_unit_test(only_recent_tokens_are_penalised),
 		cmocka_unit_test(its_own_tokens_count),
 		cmocka_unit_test(logits_are_left_as_they_are),
+		cmocka_unit_test(a_mask_is_minus_infinity),
+		cmocka_unit_test(a_mask_may_leave_nothing_or_fail),
 		cmocka_unit_test(numbers_without_sense_are_refused),
 	};
 

@@ -10,6 +10,7 @@
 #include "detokenizer.h"
 #include "generate.h"
 #include "stop_text.h"
+#include "token_filter.h"
 #include "vocabulary.h"
 
 struct answer {
@@ -17,6 +18,7 @@ struct answer {
 	const struct generate_params *params;
 	const struct tokenizer *tokenizer;
 	struct sampler *sampler;
+	struct token_filter *filter; /* NULL: no grammar */
 	struct detokenizer *detokenizer;
 	struct stop_text stop_text;
 	struct generate_result *result;
@@ -67,10 +69,39 @@ static int refuse_sampler(const struct answer *answer, uint32_t n_vocab)
 	return log_error(answer->log, EINVAL, "the sampling parameters make no sense");
 }
 
+static int filter_failed(const struct answer *answer, int r)
+{
+	if (r == -ENOMEM)
+		return log_oom(answer->log, "following a grammar");
+	if (r == -E2BIG)
+		return log_error(answer->log, E2BIG,
+				 "the grammar is too ambiguous: too many ways to read the answer");
+	if (r == -ENOENT)
+		return log_error(answer->log, ENOTSUP,
+				 "no token of the model can continue the answer as the grammar "
+				 "wants");
+	return r;
+}
+
+static int start_filter(struct answer *answer)
+{
+	struct token_filter_params params = {
+		.grammar = answer->params->grammar,
+		.vocabulary = engine_vocabulary(session_engine(answer->session)),
+		.ignore_end = answer->params->ignore_end,
+	};
+
+	if (!params.grammar)
+		return 0;
+	return filter_failed(answer, token_filter_create(&params, &answer->filter));
+}
+
 static int start(struct answer *answer, const int32_t *tokens, size_t n)
 {
 	const struct generate_params *params = answer->params;
-	struct detokenizer_options options = {.show_control = params->show_control};
+	/* A grammar knows nothing of the blank that some tokenizers put before a text. */
+	struct detokenizer_options options = {.show_control = params->show_control,
+					      .at_start = params->grammar != NULL};
 	uint32_t n_vocab = engine_model(session_engine(answer->session))->n_vocab;
 	int r;
 
@@ -83,7 +114,7 @@ static int start(struct answer *answer, const int32_t *tokens, size_t n)
 		return log_oom(answer->log, "starting an answer");
 	stop_text_init(&answer->stop_text, params->stops, params->n_stops);
 	sampler_accept(answer->sampler, tokens, n);
-	return 0;
+	return start_filter(answer);
 }
 
 /* 1 when the listener wants no more. */
@@ -137,29 +168,65 @@ static bool is_full(const struct answer *answer)
 	return n >= engine_n_ctx(session_engine(answer->session));
 }
 
-/* Picks and shows one token: 1 when it was the last, 0 when the text goes on with it. */
-static int next_token(struct answer *answer)
+/* 1 when the grammar allows nothing after *RET_TOKEN. */
+static int pick_allowed(struct answer *answer, int32_t *ret_token)
 {
-	const struct generate_params *params = answer->params;
-	int32_t token = sampler_pick(answer->sampler, session_logits(answer->session));
+	struct sampler_mask mask;
+	int r = token_filter_mask(answer->filter, &mask);
+
+	if (r == 0)
+		r = *ret_token = sampler_pick_masked(answer->sampler,
+						     session_logits(answer->session), &mask);
+	if (r >= 0)
+		r = token_filter_accept(answer->filter, *ret_token);
+	answer->result->is_complete = r >= 0 && token_filter_is_complete(answer->filter);
+	return r < 0 ? filter_failed(answer, r) : r;
+}
+
+static int pick(struct answer *answer, int32_t *ret_token)
+{
+	if (answer->filter)
+		return pick_allowed(answer, ret_token);
+	*ret_token = sampler_pick(answer->sampler, session_logits(answer->session));
+	return 0;
+}
+
+/* TOKEN is part of the answer: 1 when there is no room for it, or none after it is wanted. */
+static int take_token(struct answer *answer, int32_t token)
+{
+	int64_t max_tokens = answer->params->max_tokens;
 	int r;
 
-	answer->result->n_generated++;
-	if (tokenizer_is_end(answer->tokenizer, token) && !params->ignore_end) {
-		answer->result->end = GENERATE_END_TOKEN;
-		return 1;
-	}
-	r = show_text(answer, detokenizer_push(answer->detokenizer, token));
-	if (r != 0)
-		return r;
 	answer->result->end = GENERATE_END_LENGTH;
 	if (is_full(answer))
 		return 1;
 	r = session_append(answer->session, token);
 	if (r < 0)
 		return r;
-	return params->max_tokens >= 0 &&
-	       answer->result->n_generated >= (uint64_t)params->max_tokens;
+	return max_tokens >= 0 && answer->result->n_generated >= (uint64_t)max_tokens;
+}
+
+/* Picks and shows one token: 1 when it was the last, 0 when the text goes on with it. */
+static int next_token(struct answer *answer)
+{
+	int32_t token = TOKEN_NONE;
+	int r = pick(answer, &token);
+	bool is_last = r == 1;
+
+	if (r < 0)
+		return r;
+	answer->result->n_generated++;
+	if (tokenizer_is_end(answer->tokenizer, token) && !answer->params->ignore_end) {
+		answer->result->end = GENERATE_END_TOKEN;
+		return 1;
+	}
+	r = show_text(answer, detokenizer_push(answer->detokenizer, token));
+	if (r == 0)
+		r = take_token(answer, token);
+	if (r < 0 || !is_last || answer->result->end != GENERATE_END_LENGTH)
+		return r;
+	answer->result->end = GENERATE_END_TOKEN;
+	return 1;
 }
 
 static int evaluate(struct answer *answer)
@@ -178,6 +245,7 @@ static int token_loop(struct answer *answer)
 	uint64_t begin = clock_now_ns();
 	int r = answer->params->max_tokens == 0;
 
+	answer->result->is_complete = !answer->filter || token_filter_is_complete(answer->filter);
 	while (r == 0) {
 		r = next_token(answer);
 		if (r == 0)
@@ -209,6 +277,7 @@ static int run(struct answer *answer, const int32_t *tokens, size_t n)
 static void answer_finish(struct answer *answer)
 {
 	sampler_destroy(answer->sampler);
+	token_filter_destroy(answer->filter);
 	detokenizer_destroy(answer->detokenizer);
 	stop_text_finish(&answer->stop_text);
 }

@@ -30,8 +30,10 @@ struct sampler {
 	uint16_t *counts; /* [n_vocab], occurrences among the recent */
 	uint32_t *picks;  /* [n_vocab], the pick that penalised it last */
 	uint32_t n_picks;
-	float *adjusted;	      /* [n_vocab], logits after bias and penalties */
-	struct candidate *candidates; /* [n_vocab] */
+	float *adjusted;		 /* [n_vocab], logits after bias and penalties */
+	struct candidate *candidates;	 /* [n_vocab] */
+	const struct sampler_mask *mask; /* of the pick under way; NULL: none */
+	int mask_error;
 };
 
 const struct sampler_params sampler_defaults = {
@@ -225,17 +227,61 @@ static const float *adjust(struct sampler *sampler, const float *logits)
 	return sampler->adjusted;
 }
 
-static int32_t most_likely(const float *logits, uint32_t n)
+/* What the mask has to say; it comes last in each condition, because it takes longest. */
+static bool admits(struct sampler *sampler, uint32_t token)
+{
+	int r;
+
+	if (!sampler->mask || sampler->mask->tokens)
+		return true;
+	r = sampler->mask->allows(sampler->mask->data, (int32_t)token);
+	if (r < 0)
+		sampler->mask_error = r;
+	return r > 0;
+}
+
+/*
+ * The loops over tokens exist twice: over the list of a mask that has one, and over all, where
+ * looking for a list at each token would take time.
+ */
+#define TWICE static inline __attribute__((always_inline))
+
+TWICE uint32_t token_at(const int32_t *tokens, uint32_t i)
+{
+	return tokens ? (uint32_t)tokens[i] : i;
+}
+
+/* The most likely of TOKENS [N], or of all where that is NULL; N when none is possible. */
+TWICE uint32_t best_of(struct sampler *sampler, const float *logits, const int32_t *tokens,
+		       uint32_t n)
 {
 	uint32_t best = 0;
 
-	while (best + 1 < n && isnan(logits[best]))
+	while (best < n &&
+	       (isnan(logits[token_at(tokens, best)]) || !admits(sampler, token_at(tokens, best))))
 		best++;
 	for (uint32_t i = best + 1; i < n; i++) {
-		if (logits[i] > logits[best])
+		uint32_t token = token_at(tokens, i);
+
+		if (logits[token] > logits[token_at(tokens, best)] && admits(sampler, token))
 			best = i;
 	}
-	return (int32_t)best;
+	return best;
+}
+
+static int32_t most_likely(struct sampler *sampler, const float *logits)
+{
+	const struct sampler_mask *mask = sampler->mask;
+	uint32_t n = sampler->n_vocab, best;
+
+	if (mask && mask->tokens) {
+		best = best_of(sampler, logits, mask->tokens, mask->n_tokens);
+		return best < mask->n_tokens ? mask->tokens[best] : -ENOENT;
+	}
+	best = best_of(sampler, logits, NULL, n);
+	if (best < n)
+		return (int32_t)best;
+	return mask ? -ENOENT : (int32_t)(n - 1);
 }
 
 static bool before(const struct candidate *a, const struct candidate *b)
@@ -264,23 +310,26 @@ static void sift_down(struct candidate *heap, uint32_t n, uint32_t i)
 	heap[i] = moving;
 }
 
-/* The K best of all, sorted: a heap of K whose worst bars the way to nearly everything. */
-static uint32_t keep_top_k(struct sampler *sampler, const float *logits, uint32_t k)
+/* The K best, sorted: a heap of K whose worst bars the way to nearly everything. */
+TWICE uint32_t top_k_of(struct sampler *sampler, const float *logits, const int32_t *tokens,
+			uint32_t n_tokens, uint32_t k)
 {
 	struct candidate *heap = sampler->candidates;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < sampler->n_vocab; i++) {
-		struct candidate candidate = {(int32_t)i, logits[i]};
+	for (uint32_t i = 0; i < n_tokens; i++) {
+		uint32_t token = token_at(tokens, i);
+		struct candidate candidate = {(int32_t)token, logits[token]};
 
-		if (!(logits[i] > -INFINITY))
+		if (!(candidate.logit > -INFINITY) || (n == k && !before(&candidate, &heap[0])) ||
+		    !admits(sampler, token))
 			continue;
 		if (n < k) {
 			heap[n++] = candidate;
 			if (n == k)
 				for (uint32_t root = k / 2; root-- > 0;)
 					sift_down(heap, k, root);
-		} else if (before(&candidate, &heap[0])) {
+		} else {
 			heap[0] = candidate;
 			sift_down(heap, k, 0);
 		}
@@ -289,27 +338,53 @@ static uint32_t keep_top_k(struct sampler *sampler, const float *logits, uint32_
 	return n;
 }
 
+static uint32_t keep_top_k(struct sampler *sampler, const float *logits, uint32_t k)
+{
+	const struct sampler_mask *mask = sampler->mask;
+
+	if (mask && mask->tokens)
+		return top_k_of(sampler, logits, mask->tokens, mask->n_tokens, k);
+	return top_k_of(sampler, logits, NULL, sampler->n_vocab, k);
+}
+
 /*
  * All that min-p will leave, sorted, where nothing bounds their number; it comes first because it
  * needs no sorting. *RET_SUM is the mass of all, of which top-p wants its share.
  */
-static uint32_t keep_likely(struct sampler *sampler, const float *logits, double *ret_sum)
+TWICE uint32_t likely_of(struct sampler *sampler, const float *logits, const int32_t *tokens,
+			 uint32_t n_tokens, float best, double *ret_sum)
 {
 	/* What is 1e-9 as likely as the best never decides anything that a float can count. */
-	float best = logits[most_likely(logits, sampler->n_vocab)];
 	float lowest = best + logf(1e-9f), floor = best + logf(fmaxf(sampler->params.min_p, 1e-9f));
 	double sum = 0;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < sampler->n_vocab; i++) {
-		if (logits[i] >= lowest)
-			sum += exp((double)(logits[i] - best));
-		if (logits[i] >= floor)
-			sampler->candidates[n++] = (struct candidate){(int32_t)i, logits[i]};
+	for (uint32_t i = 0; i < n_tokens; i++) {
+		uint32_t token = token_at(tokens, i);
+
+		if (!(logits[token] >= lowest) || !admits(sampler, token))
+			continue;
+		sum += exp((double)(logits[token] - best));
+		if (logits[token] >= floor)
+			sampler->candidates[n++] =
+				(struct candidate){(int32_t)token, logits[token]};
 	}
 	qsort(sampler->candidates, n, sizeof(*sampler->candidates), compare_candidates);
 	*ret_sum = sum;
 	return n;
+}
+
+static uint32_t keep_likely(struct sampler *sampler, const float *logits, double *ret_sum)
+{
+	const struct sampler_mask *mask = sampler->mask;
+	int32_t best = most_likely(sampler, logits);
+
+	if (best < 0 || !(logits[best] > -INFINITY))
+		return 0;
+	if (mask && mask->tokens)
+		return likely_of(sampler, logits, mask->tokens, mask->n_tokens, logits[best],
+				 ret_sum);
+	return likely_of(sampler, logits, NULL, sampler->n_vocab, logits[best], ret_sum);
 }
 
 static double mass_of(const struct sampler *sampler, uint32_t n)
@@ -381,15 +456,26 @@ static uint32_t keep(struct sampler *sampler, const float *logits)
 	return n > 0 ? keep_min_p(sampler, keep_top_p(sampler, n, sum)) : 0;
 }
 
-int32_t sampler_pick(struct sampler *sampler, const float *logits)
+int32_t sampler_pick_masked(struct sampler *sampler, const float *logits,
+			    const struct sampler_mask *mask)
 {
 	uint32_t n = 0;
 	int32_t token;
 
+	sampler->mask = mask;
+	sampler->mask_error = 0;
 	logits = adjust(sampler, logits);
 	if (sampler->params.temperature > 0)
 		n = keep(sampler, logits);
-	token = n > 0 ? draw(sampler, n) : most_likely(logits, sampler->n_vocab);
+	token = n > 0 ? draw(sampler, n) : most_likely(sampler, logits);
+	sampler->mask = NULL;
+	if (sampler->mask_error < 0)
+		return sampler->mask_error;
 	accept(sampler, token);
 	return token;
+}
+
+int32_t sampler_pick(struct sampler *sampler, const float *logits)
+{
+	return sampler_pick_masked(sampler, logits, NULL);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chooses the next token from logits. The order of steps is llama.cpp's: bias, penalties, top-k,
- * top-p, min-p, temperature, draw. One sampler serves one answer; not for several threads.
+ * Chooses the next token from logits. The order of steps is llama.cpp's: bias, penalties, mask,
+ * top-k, top-p, min-p, temperature, draw. A masked token is as one whose logit is -infinity: top-k
+ * and the others count and weigh what is left. One sampler serves one answer; not for several
+ * threads.
  */
 #ifndef SLM_ENGINE_SAMPLER_H
 #define SLM_ENGINE_SAMPLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +36,16 @@ struct sampler_params {
 /* What llama.cpp and OpenAI clients expect when nothing is said. */
 extern const struct sampler_params sampler_defaults;
 
+/* Which tokens may be picked; the same question has the same answer throughout a pick. */
+struct sampler_mask {
+	/* 1 or 0; -errno ends the pick. Asked only about tokens that could be picked. */
+	int (*allows)(void *data, int32_t token);
+	void *data;
+	/* [n_tokens], each < n_vocab, where all are known: then nothing is asked. Else NULL. */
+	const int32_t *tokens;
+	uint32_t n_tokens;
+};
+
 struct sampler;
 
 /* 0; -EINVAL for numbers that make no sense; -ENOMEM. Nothing is logged. */
@@ -45,5 +58,9 @@ void sampler_accept(struct sampler *sampler, const int32_t *tokens, size_t n);
 
 /* The next token. LOGITS [n_vocab] are left as they are. NaN counts as impossible. */
 int32_t sampler_pick(struct sampler *sampler, const float *logits);
+
+/* The same among what MASK leaves. -ENOENT when that is nothing; what allows() failed with. */
+int32_t sampler_pick_masked(struct sampler *sampler, const float *logits,
+			    const struct sampler_mask *mask);
 
 #endif

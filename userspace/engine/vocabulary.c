@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,11 +17,18 @@
 
 enum { CHAT_TEMPLATE_KEY_MAX = 128 };
 
+/* What is made on demand, in a vocabulary that is otherwise immutable. */
+struct late {
+	pthread_mutex_t lock;
+	struct token_trie *trie;
+};
+
 struct vocabulary {
 	const struct gguf *gguf;
 	struct tokenizer *tokenizer;
 	struct span *tokens; /* [n_tokens] */
 	struct span *merges; /* [n_merges] */
+	struct late *late;
 };
 
 DEFINE_CLEANUP(struct vocabulary, vocabulary_destroy)
@@ -270,6 +278,10 @@ int vocabulary_create(const struct gguf *gguf, const struct log *log,
 
 	if (!vocabulary)
 		return log_oom(log, "reading the vocabulary");
+	vocabulary->late = calloc(1, sizeof(*vocabulary->late));
+	if (!vocabulary->late)
+		return log_oom(log, "reading the vocabulary");
+	(void)pthread_mutex_init(&vocabulary->late->lock, NULL);
 	vocabulary->gguf = gguf;
 	tokenizer_params_init(&reader.params);
 	reader.params.source = gguf_name(gguf);
@@ -281,10 +293,20 @@ int vocabulary_create(const struct gguf *gguf, const struct log *log,
 	return 0;
 }
 
+static void late_destroy(struct late *late)
+{
+	if (!late)
+		return;
+	token_trie_destroy(late->trie);
+	(void)pthread_mutex_destroy(&late->lock);
+	free(late);
+}
+
 void vocabulary_destroy(struct vocabulary *vocabulary)
 {
 	if (!vocabulary)
 		return;
+	late_destroy(vocabulary->late);
 	tokenizer_destroy(vocabulary->tokenizer);
 	free(vocabulary->tokens);
 	free(vocabulary->merges);
@@ -294,6 +316,19 @@ void vocabulary_destroy(struct vocabulary *vocabulary)
 const struct tokenizer *vocabulary_tokenizer(const struct vocabulary *vocabulary)
 {
 	return vocabulary->tokenizer;
+}
+
+int vocabulary_token_trie(const struct vocabulary *vocabulary, const struct token_trie **ret_trie)
+{
+	struct late *late = vocabulary->late;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&late->lock);
+	if (!late->trie)
+		r = token_trie_create(vocabulary->tokenizer, &late->trie);
+	*ret_trie = late->trie;
+	(void)pthread_mutex_unlock(&late->lock);
+	return r;
 }
 
 struct span vocabulary_chat_template(const struct vocabulary *vocabulary, const char *name)

@@ -8,6 +8,7 @@
 
 #include "gguf.h"
 #include "log.h"
+#include "token_trie.h"
 #include "tokenizer.h"
 
 struct vocabulary;
@@ -22,6 +23,12 @@ int vocabulary_create(const struct gguf *gguf, const struct log *log,
 void vocabulary_destroy(struct vocabulary *vocabulary);
 
 const struct tokenizer *vocabulary_tokenizer(const struct vocabulary *vocabulary);
+
+/*
+ * The tree of its tokens, for grammars; made with the first call, so that who needs none does not
+ * wait for it. It lives as long as the vocabulary. 0 or -ENOMEM, not logged.
+ */
+int vocabulary_token_trie(const struct vocabulary *vocabulary, const struct token_trie **ret_trie);
 
 /*
  * The model's chat template, in Jinja; with a NAME one of its others, "tool_use" for example. No

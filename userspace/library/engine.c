@@ -105,7 +105,7 @@ int slm_engine_create(const struct slm_engine_params *params, struct slm_engine 
 
 	if (!engine)
 		return -ENOMEM;
-	r = struct_take(&taken.caller, sizeof(taken.caller), params);
+	r = struct_take(&taken.caller, sizeof(taken.caller), params, NULL);
 	if (r < 0)
 		return r;
 	caller_log_init(&engine->log, &taken.caller.log);
@@ -138,7 +138,7 @@ int slm_estimate(const struct slm_engine_params *params, struct slm_estimate *re
 	struct caller_log log;
 	int r;
 
-	r = struct_take(&taken.caller, sizeof(taken.caller), params);
+	r = struct_take(&taken.caller, sizeof(taken.caller), params, NULL);
 	if (r < 0)
 		return r;
 	caller_log_init(&log, &taken.caller.log);

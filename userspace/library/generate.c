@@ -2,10 +2,15 @@
 /* Owns slm_generate: an answer's params in, its figures out. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "generate.h"
+#include "grammar_text.h"
+#include "json_schema.h"
 #include "library.h"
+
+DEFINE_CLEANUP(struct grammar, grammar_destroy)
 
 _Static_assert((int)SLM_END_TOKEN == (int)GENERATE_END_TOKEN &&
 		       (int)SLM_END_STOP == (int)GENERATE_END_STOP &&
@@ -79,14 +84,38 @@ static int give_result(const struct generate_result *result, struct slm_result *
 				   .prompt_ns = result->prompt_ns,
 				   .answer_ns = result->answer_ns,
 				   .end = (uint32_t)result->end,
+				   .is_complete = result->is_complete,
 			   },
 			   sizeof(*ret_result));
+}
+
+/* NULL through RET_GRAMMAR where the answer is free. */
+static int read_grammar(const struct slm_generate_params *caller, const struct log *log,
+			struct grammar **ret_grammar)
+{
+	if (caller->json_schema && caller->grammar)
+		return log_error(log, EINVAL, "a schema and a grammar exclude each other");
+	if (caller->json_schema)
+		return grammar_from_schema(caller->json_schema, strlen(caller->json_schema), log,
+					   ret_grammar);
+	if (caller->grammar)
+		return grammar_from_text(caller->grammar, strlen(caller->grammar), log,
+					 ret_grammar);
+	return 0;
+}
+
+static int check_flags(const struct slm_generate_params *caller, const struct log *log)
+{
+	uint32_t unknown = caller->flags & ~(SLM_GENERATE_IGNORE_END | SLM_GENERATE_SHOW_SPECIAL);
+
+	return unknown ? log_error(log, EINVAL, "there is no flag %#x of an answer", unknown) : 0;
 }
 
 int slm_generate(struct slm_session *session, const int32_t *tokens, size_t n,
 		 const struct slm_generate_params *params, struct slm_result *ret_result)
 {
 	const struct log *log = &session->engine->log.log;
+	_cleanup_(grammar_destroy_p) struct grammar *grammar = NULL;
 	_cleanup_free_ struct logit_bias *biases = NULL;
 	struct slm_generate_params caller;
 	struct generate_params inner;
@@ -94,9 +123,13 @@ int slm_generate(struct slm_session *session, const int32_t *tokens, size_t n,
 	int r;
 
 	slm_generate_params_init(&caller, sizeof(caller));
-	r = struct_take(&caller, sizeof(caller), params);
+	r = struct_take(&caller, sizeof(caller), params, log);
+	if (r == 0)
+		r = check_flags(&caller, log);
 	if (r == 0)
 		r = copy_biases(&caller, log, &biases);
+	if (r == 0)
+		r = read_grammar(&caller, log, &grammar);
 	if (r < 0)
 		return r;
 	inner = (struct generate_params){
@@ -104,6 +137,7 @@ int slm_generate(struct slm_session *session, const int32_t *tokens, size_t n,
 		.max_tokens = caller.max_tokens,
 		.stops = caller.stops,
 		.n_stops = caller.n_stops,
+		.grammar = grammar,
 		.show_control = caller.flags & SLM_GENERATE_SHOW_SPECIAL,
 		.ignore_end = caller.flags & SLM_GENERATE_IGNORE_END,
 		.write = caller.write,

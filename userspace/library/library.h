@@ -35,9 +35,9 @@ void caller_log_init(struct caller_log *log, const struct slm_log *caller);
 
 /*
  * Copies FROM, a struct of the caller's version, over TO, ours: both begin with size_bytes. 0;
- * -EINVAL for a size that no version has, or when members that we do not know are set.
+ * -EINVAL (logged) for a size that no version has, or when members that we do not know are set.
  */
-int struct_take(void *to, size_t to_bytes, const void *from);
+int struct_take(void *to, size_t to_bytes, const void *from, const struct log *log);
 
 /* Copies FROM, ours and zeroed at its end, to as much of TO as the caller has; -EINVAL as above. */
 int struct_give(void *to, const void *from, size_t from_bytes);

@@ -19,6 +19,13 @@ static const struct tokenizer *tokenizer_of(const struct slm_engine *engine)
 	return vocabulary_tokenizer(engine_vocabulary(engine->engine));
 }
 
+static int check_flags(uint32_t flags, uint32_t known, const struct log *log)
+{
+	return flags & ~known ? log_error(log, EINVAL, "there is no flag %#x for this text",
+					  flags & ~known)
+			      : 0;
+}
+
 static int give_tokens(const struct token_list *list, int32_t *tokens, size_t capacity,
 		       size_t *ret_n)
 {
@@ -39,8 +46,11 @@ int slm_tokenize(const struct slm_engine *engine, const char *text, size_t text_
 		.parse_special = flags & SLM_TEXT_PARSE_SPECIAL,
 	};
 	_cleanup_(token_list_finish) struct token_list list = {0};
-	int r = tokenizer_encode(tokenizer_of(engine), text, text_size, &options, &list);
+	int r = check_flags(flags, SLM_TEXT_ADD_SPECIAL | SLM_TEXT_PARSE_SPECIAL, log);
 
+	if (r < 0)
+		return r;
+	r = tokenizer_encode(tokenizer_of(engine), text, text_size, &options, &list);
 	if (r == -E2BIG)
 		return log_error(log, E2BIG, "the text is longer than %d MiB",
 				 TOKENIZER_TEXT_MAX >> 20);
@@ -74,8 +84,11 @@ int slm_detokenize(const struct slm_engine *engine, const int32_t *tokens, size_
 	};
 	_cleanup_(detokenizer_destroy_p) struct detokenizer *detokenizer = NULL;
 	struct bounded_text out = {.text = text, .capacity = capacity};
-	int r = detokenizer_create(tokenizer_of(engine), &options, &detokenizer);
+	int r = check_flags(flags, SLM_TEXT_SHOW_SPECIAL, &engine->log.log);
 
+	if (r < 0)
+		return r;
+	r = detokenizer_create(tokenizer_of(engine), &options, &detokenizer);
 	if (r < 0)
 		return log_oom(&engine->log.log, "decoding tokens");
 	for (size_t i = 0; i < n; i++)

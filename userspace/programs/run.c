@@ -151,11 +151,15 @@ static int check_control(const struct run *run)
 	return 0;
 }
 
-static void warn_when_full(const struct run *run, const struct generate_result *result)
+static void warn_when_cut(const struct run *run, const struct generate_result *result)
 {
 	size_t n;
 
 	(void)session_tokens(run->session, &n);
+	if (result->end == GENERATE_END_LENGTH && !result->is_complete)
+		log_warning(&run->program->log,
+			    "the answer ended before the %s was satisfied (-n allows more tokens)",
+			    run->values->form.schema ? "schema" : "grammar");
 	if (result->end == GENERATE_END_LENGTH && n >= engine_n_ctx(run->engine))
 		log_warning(&run->program->log,
 			    "the answer was cut off: the context of %" PRIu32
@@ -173,7 +177,7 @@ int run_answer(struct run *run, const struct conversation *conversation, struct 
 		return r;
 	r = answer_make(run->session, tokens.ids, tokens.n, &run->answer, answer);
 	if (r == 0)
-		warn_when_full(run, &answer->result);
+		warn_when_cut(run, &answer->result);
 	return r;
 }
 
@@ -252,6 +256,7 @@ static void run_finish(struct run *run)
 	prompt_maker_destroy(run->maker);
 	session_destroy(run->session);
 	engine_destroy(run->engine);
+	grammar_destroy(run->grammar);
 }
 
 static enum exit_code load(struct run *run, struct engine_setup *setup)
@@ -259,6 +264,18 @@ static enum exit_code load(struct run *run, struct engine_setup *setup)
 	enum exit_code code = engine_setup_load(setup, &run->engine);
 
 	return code != EXIT_CODE_DONE ? code : exit_code_of(STAGE_MODEL, start(run));
+}
+
+/* What answers must look like: wrong usage where options contradict each other, else a file. */
+static enum exit_code read_form(struct run *run)
+{
+	const struct answer_form *form = &run->values->form;
+	int r = answer_form_read(form, &run->program->log, &run->grammar);
+
+	run->answer.generate.grammar = run->grammar;
+	if (r == -EINVAL && form->schema && form->grammar)
+		return EXIT_CODE_USAGE;
+	return exit_code_of(STAGE_FILE, r);
 }
 
 /* The model is looked for before stdin is waited for, and loaded after. */
@@ -273,6 +290,9 @@ static enum exit_code run_all(struct run *run, const struct engine_values *engin
 
 	if (check_values(run->values, arguments, is_chat, log) < 0)
 		return EXIT_CODE_USAGE;
+	code = read_form(run);
+	if (code != EXIT_CODE_DONE)
+		return code;
 	code = engine_setup_init(&setup, run->program, engine_values, run->model);
 	if (code == EXIT_CODE_DONE && !is_chat)
 		code = read_first_text(run->values, arguments, log, &first);

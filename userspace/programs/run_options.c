@@ -47,6 +47,23 @@ static const struct option_spec run_specs[] = {
 		.help = "end the answer where TEXT would appear; may be given several times",
 	},
 	{
+		.name = "schema",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct run_values, form.schema),
+		.value = "SCHEMA",
+		.help = "let the answer be JSON that satisfies a JSON schema, in a file or written "
+			"out; '{}': any JSON",
+		.completion = COMPLETE_FILES,
+	},
+	{
+		.name = "grammar",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct run_values, form.grammar),
+		.value = "FILE",
+		.help = "let the answer follow the grammar in FILE, in llama.cpp's notation (GBNF)",
+		.completion = COMPLETE_FILES,
+	},
+	{
 		.name = "ignore-eos",
 		.kind = OPTION_FLAG,
 		.offset = offsetof(struct run_values, ignore_end),

@@ -4,6 +4,7 @@
 #define SLM_PROGRAMS_RUN_VALUES_H
 
 #include "answer.h"
+#include "answer_form.h"
 #include "command.h"
 #include "conversation.h"
 
@@ -12,6 +13,7 @@ struct run_values {
 	const char *file;
 	int64_t max_tokens;
 	struct option_texts stops;
+	struct answer_form form;
 	bool raw;
 	bool json;
 	bool stats;
@@ -35,6 +37,7 @@ struct run {
 	struct engine *engine;
 	struct session *session;
 	struct prompt_maker *maker;
+	struct grammar *grammar;     /* of answers; NULL: any text */
 	struct answer_params answer; /* log and generate filled in */
 	struct logit_bias biases[OPTION_TEXTS_MAX];
 	uint64_t load_ns; /* from the start of the program */
