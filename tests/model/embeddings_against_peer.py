@@ -11,9 +11,9 @@ program there ("peer-root run"); the working directory and the models must be vi
 same paths. Texts are sentences of this tree's documents, and a few in other scripts.
 
 On quantised files both programs round activations to 8 bits, each in its own way. With --exact both
-are compared with exact arithmetic (--device reference --activations float, slow) instead, and ours have
-to be at least as near to it in the median as the peer's.
-Exits 0 when every cosine is at least the minimum, 1 when not, 77 when there is no peer.
+are compared with exact arithmetic (--device reference --activations float, slow) instead, and ours may
+in the median be hardly farther from it than the peer's.
+Exits 0 when every cosine is at least the minimum (or near enough), 1 when not, 77 when there is no peer.
 """
 import argparse
 import json
@@ -29,6 +29,10 @@ OTHERS = ["Größe und Übermaß, cœur, naïve façade", "Привет, мир!
           "1234567890 + 0.5e-3 = ?", "for (int i = 0; i < n; i++) { sum += x[i]; }"]
 # A separator that no text holds.
 SEPARATOR = "<#sep#>"
+# The peer takes no more in one batch.
+PEER_TEXTS = 25
+# How much farther from exact arithmetic than the peer we may be, in 1 - cosine.
+FARTHER_MAX = 1.25
 
 
 def texts_of_documents(n):
@@ -41,6 +45,11 @@ def texts_of_documents(n):
 
 
 def peer_vectors(peer, model, texts, pooling):
+    return [vector for i in range(0, len(texts), PEER_TEXTS)
+            for vector in peer_some(peer, model, texts[i:i + PEER_TEXTS], pooling)]
+
+
+def peer_some(peer, model, texts, pooling):
     done = subprocess.run(
         [*peer, "llama-embedding", "-m", model, "-p", SEPARATOR.join(texts), "--embd-separator",
          SEPARATOR, "--pooling", pooling, "--embd-normalize", "2", "--embd-output-format", "json",
@@ -93,7 +102,7 @@ def compare_exact(args, model, pooling, texts, peer):
     failed = False
     for device in args.devices.split(","):
         found = cosines(device, our_vectors(args.slm, model, texts, pooling, device), exact)
-        bad = found[len(found) // 2] < theirs[len(theirs) // 2]
+        bad = 1 - found[len(found) // 2] > FARTHER_MAX * (1 - theirs[len(theirs) // 2])
         failed = failed or bad
         show(model, pooling, "exact, " + device, found, bad)
     return failed
