@@ -34,7 +34,7 @@ static bool op_reads(const struct op *op, int32_t value)
 
 static bool needed_after(const struct graph *graph, uint32_t op, int32_t value)
 {
-	if (value == graph->logits)
+	if (value == graph->result)
 		return true;
 	for (uint32_t i = op + 1; i < graph->n_ops; i++) {
 		if (op_reads(&graph->ops[i], value))

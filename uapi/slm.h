@@ -82,6 +82,8 @@ enum slm_kv_type {
 
 /* Load even what does not seem to fit into memory. */
 #define SLM_ENGINE_IGNORE_MEMORY 1u
+/* The engine makes embeddings (slm_embed()) instead of logits and answers. */
+#define SLM_ENGINE_EMBEDDINGS 2u
 
 struct slm_engine_params {
 	size_t size_bytes;
@@ -230,7 +232,7 @@ SLM_API const int32_t *slm_session_tokens(const struct slm_session *session, siz
 SLM_API int slm_evaluate(struct slm_session *const *sessions, size_t n);
 
 /* Logits of the token after the text, [n_vocab], as long as the session does not change; NULL
- * before the text is evaluated. */
+ * before the text is evaluated, and with SLM_ENGINE_EMBEDDINGS. */
 SLM_API const float *slm_session_logits(const struct slm_session *session);
 
 /*
@@ -313,6 +315,37 @@ struct slm_result {
  */
 SLM_API int slm_generate(struct slm_session *session, const int32_t *tokens, size_t n,
 			 const struct slm_generate_params *params, struct slm_result *ret_result);
+
+/* ---- embeddings ---- */
+
+enum slm_pooling {
+	SLM_POOLING_MODEL = 0, /* as the file says; the mean where it says nothing */
+	SLM_POOLING_NONE = 1,  /* a vector for each token */
+	SLM_POOLING_MEAN = 2,
+	SLM_POOLING_CLS = 3, /* the first token's */
+	SLM_POOLING_LAST = 4,
+};
+
+/* Vectors are given as they are, not brought to length 1. */
+#define SLM_EMBED_RAW 1u
+
+struct slm_embed_params {
+	size_t size_bytes;
+	uint32_t pooling; /* enum slm_pooling */
+	uint32_t flags;	  /* SLM_EMBED_ */
+};
+
+/*
+ * The vector of the N tokens, which become the session's text, into VECTOR [CAPACITY]: n_embd
+ * numbers, or with SLM_POOLING_NONE n_embd for each token, the hidden states after the model's last
+ * norm. *RET_N says how many; where they are more than CAPACITY nothing is computed, and the result is
+ * -ENOSPC. PARAMS may be NULL. The engine has SLM_ENGINE_EMBEDDINGS, else -EINVAL; -ENOTSUP where
+ * the file wants a pooling that is not known; else codes as slm_session_sync() and slm_evaluate().
+ * On other failures VECTOR is undefined.
+ */
+SLM_API int slm_embed(struct slm_session *session, const int32_t *tokens, size_t n,
+		      const struct slm_embed_params *params, float *vector, size_t capacity,
+		      size_t *ret_n);
 
 #ifdef __cplusplus
 }

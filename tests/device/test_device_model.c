@@ -7,6 +7,7 @@
 
 #include "array.h"
 #include "chosen_device.h"
+#include "embedding.h"
 #include "kernel_case.h"
 #include "tiny_engine.h"
 
@@ -208,6 +209,48 @@ static void greedy_text_is_the_same(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+/* ---- embeddings ---- */
+
+enum { EMBD = 256 };
+
+static void embedding_of(const struct tiny_model *model, const char *device, uint32_t n_batch,
+			 enum pooling pooling, float ret_vectors[static EMBD])
+{
+	struct engine_params engine_params = {.device = device,
+					      .n_ctx = 256,
+					      .n_batch = n_batch,
+					      .embeddings = true,
+					      .cache_dir = getenv("SLM_CACHE_DIR")};
+	const struct embedding_params params = {.pooling = pooling, .normalize = true};
+	struct tiny_engine tiny;
+	struct session *session;
+	int32_t text[TEXT];
+
+	fill_text(text, TEXT, 3);
+	tiny_engine_init(&tiny, model, &engine_params);
+	assert_int_equal(session_create(tiny.engine, &session), 0);
+	assert_int_equal(session_embed(session, text, TEXT, &params, ret_vectors), 0);
+	session_destroy(session);
+	tiny_engine_finish(&tiny);
+}
+
+static void embeddings_are_right(void **state)
+{
+	static const enum pooling poolings[] = {POOLING_MEAN, POOLING_LAST};
+	static const uint32_t batches[] = {256, 7};
+	const struct tiny_model models[] = {llama(), gemma()};
+	float wanted[EMBD], got[EMBD];
+
+	(void)state;
+	for (size_t m = 0; m < ARRAY_SIZE(models); m++) {
+		for (size_t i = 0; i < ARRAY_SIZE(poolings); i++) {
+			embedding_of(&models[m], "reference", 256, poolings[i], wanted);
+			embedding_of(&models[m], chosen.selector, batches[i], poolings[i], got);
+			assert_true(nmse(wanted, got, EMBD) < SAME_LOGITS);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +260,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_rounded_cache_is_right),
 		cmocka_unit_test(conversations_share_steps),
 		cmocka_unit_test(greedy_text_is_the_same),
+		cmocka_unit_test(embeddings_are_right),
 	};
 	int r = chosen_init(argc, argv);
 

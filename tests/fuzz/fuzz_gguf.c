@@ -35,7 +35,7 @@ static void plan(const struct model *model)
 	struct graph *graph;
 	uint64_t *offsets;
 
-	if (graph_build(model, NULL, &graph) < 0)
+	if (graph_build(model, GRAPH_LOGITS, NULL, &graph) < 0)
 		return;
 	offsets = calloc(graph->n_values, sizeof(*offsets));
 	if (offsets)

@@ -61,7 +61,7 @@ void kernel_case_init(struct kernel_case *c, uint64_t seed)
 	c->graph.model = &c->model;
 	c->graph.values = c->values;
 	c->graph.ops = c->ops;
-	c->graph.logits = NO_VALUE;
+	c->graph.result = NO_VALUE;
 	c->graph.n_kv_groups = 1;
 	c->graph.kv_groups[0].n_layers = 1;
 	c->max_tokens = c->max_outputs = c->max_runs = c->max_pages = 1;

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 
-from harness import (BAD_FILE, MEMORY, answer, case, check, equal, fails, main, real_model, run,
+from harness import (BAD_FILE, MEMORY, USAGE, answer, case, check, equal, fails, main, real_model, run,
                      succeeds)
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 40
@@ -101,6 +101,40 @@ def tokenize(box):
     got = document(box, "tokenize", model, "--json", "ab<|end|>")
     equal((got["n"], [one["id"] for one in got["tokens"]]), (3, ids), "the same as --ids")
     equal(got["tokens"][2]["text"], "<|end|>", "a control token")
+
+
+@case("embed --json and as lines")
+def embed(box):
+    model, texts = box.tiny(), box.write("texts", "one text\nanother")
+    words = ("embed", model, "--device", "cpu")
+    got = document(box, *words, "--json", "one text", "another")
+    has(got, pooling=str, normalized=bool, n_embd=int, texts=list)
+    equal((got["pooling"], got["normalized"], len(got["texts"])), ("mean", True, 2), "the head")
+    equal([one["tokens"] for one in got["texts"]], [8, 7], "tokens")
+    vectors = [one["embedding"] for one in got["texts"]]
+    for vector in vectors:
+        equal(len(vector), got["n_embd"], "numbers")
+        check(abs(sum(x * x for x in vector) - 1) < 1e-5, "not of length 1", vector)
+    lines = succeeds(run(box, *words, "-f", texts)).out_text.splitlines()
+    equal([[float(x) for x in line.split()] for line in lines], vectors, "the same as lines")
+    equal(document(box, *words, "--json", "-f", "-", stdin=b"one text\nanother\n"), got, "of stdin")
+    each = document(box, *words, "--json", "--pooling", "none", "--no-normalize", "one text")
+    equal((each["pooling"], each["normalized"]), ("none", False), "what was asked for")
+    equal([len(one) for one in each["texts"][0]["embedding"]], 8 * [got["n_embd"]], "vectors")
+    lines = succeeds(run(box, *words, "--pooling", "none", "a", "bc")).out_text.split("\n")
+    equal([bool(line) for line in lines], [True, False, True, True, False, False], "lines of each")
+
+
+@case("what cannot be embedded is refused")
+def no_embedding(box):
+    model, long = box.tiny(), box.write("long", "x" * 300)
+    fails(run(box, "embed", model, ""), USAGE, "text 1 is empty")
+    fails(run(box, "embed", model, "--pooling", "max", "x"), USAGE, "--pooling must be", "'max'")
+    fails(run(box, "embed", model, "-f", long, "x"), USAGE, "exclude each other")
+    fails(run(box, "embed", model, "-f", long, "-c", "64"), USAGE, "text 1 has 300 tokens")
+    fails(run(box, "embed", model, "-f", box.file("none")), BAD_FILE, "none")
+    fails(run(box, "embed", box.file("no.gguf"), "x"), BAD_FILE, "no.gguf")
+    equal(run(box, "embed", model, stdin=b"").out, b"", "of no texts")
 
 
 @case("bench -o json, csv and md")

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Loading and answering with every allocation failing once, the first to the last: each time the
+ * Loading and answering, or embedding, with every allocation failing once, the first to the last: each time the
  * call must say -ENOMEM, and under AddressSanitizer nothing may be lost.
  */
 #include <errno.h>
 
+#include "embedding.h"
 #include "failing_malloc.h"
 #include "generate.h"
 #include "grammar_text.h"
@@ -34,22 +35,39 @@ static int answer(struct engine *engine)
 	return r;
 }
 
-static int load_and_answer(const struct engine_params *params)
+static int embed(struct engine *engine)
+{
+	struct embedding_params params = {.pooling = POOLING_MEAN, .normalize = true};
+	struct session *session;
+	int32_t text[] = {72, 105};
+	float vector[256];
+	int r;
+
+	r = session_create(engine, &session);
+	if (r < 0)
+		return r;
+	r = session_embed(session, text, 2, &params, vector);
+	session_destroy(session);
+	return r;
+}
+
+static int load_and_run(const struct engine_params *params)
 {
 	struct engine *engine;
 	int r = engine_create(params, &engine);
 
 	if (r < 0)
 		return r;
-	r = answer(engine);
+	r = params->embeddings ? embed(engine) : answer(engine);
 	engine_destroy(engine);
 	return r;
 }
 
-static void try_all(const char *device, const char *arch)
+static void try_all(const char *device, const char *arch, bool embeddings)
 {
 	struct tiny_model model = tiny_model_default;
-	struct engine_params params = {.device = device, .n_threads = 2, .n_ctx = 128};
+	struct engine_params params = {
+		.device = device, .n_threads = 2, .n_ctx = 128, .embeddings = embeddings};
 	struct tiny_engine tiny;
 	long n = 0;
 	int r;
@@ -60,7 +78,7 @@ static void try_all(const char *device, const char *arch)
 	params.log = &tiny.kept.log;
 	for (;; n++) {
 		allocations_left = n;
-		r = load_and_answer(&params);
+		r = load_and_run(&params);
 		if (allocations_left >= 0)
 			break; /* none failed: there are no more than N */
 		/* Some are not needed for success: a cache that cannot be used is done without. */
@@ -92,19 +110,25 @@ static int drop_grammar(void **state)
 static void the_cpu_survives_failing_allocations(void **state)
 {
 	(void)state;
-	try_all("cpu", "llama");
+	try_all("cpu", "llama", false);
 }
 
 static void the_reference_survives_failing_allocations(void **state)
 {
 	(void)state;
-	try_all("reference", "gemma3");
+	try_all("reference", "gemma3", false);
 }
 
 static void two_devices_survive_failing_allocations(void **state)
 {
 	(void)state;
-	try_all("cpu,reference", "llama");
+	try_all("cpu,reference", "llama", false);
+}
+
+static void embeddings_survive_failing_allocations(void **state)
+{
+	(void)state;
+	try_all("cpu", "llama", true);
 }
 
 int main(void)
@@ -113,6 +137,7 @@ int main(void)
 		cmocka_unit_test(the_cpu_survives_failing_allocations),
 		cmocka_unit_test(the_reference_survives_failing_allocations),
 		cmocka_unit_test(two_devices_survive_failing_allocations),
+		cmocka_unit_test(embeddings_survive_failing_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, make_grammar, drop_grammar);

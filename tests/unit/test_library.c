@@ -83,6 +83,70 @@ static struct slm_generate_params greedy(void)
 	return params;
 }
 
+/* ---- embeddings ---- */
+
+enum { EMBD = 256 };
+
+static void embeddings_keep_to_capacities(void **state)
+{
+	struct slm_engine_params params = params_of(*state);
+	struct slm_embed_params each = {
+		.size_bytes = sizeof(each), .pooling = SLM_POOLING_NONE, .flags = SLM_EMBED_RAW};
+	float vectors[3 * EMBD + 1] = {[EMBD] = -7};
+	const int32_t tokens[] = {1, 2, 3};
+	struct slm_session *session;
+	struct slm_engine *engine;
+	double square = 0;
+	size_t n;
+
+	params.flags = SLM_ENGINE_EMBEDDINGS;
+	assert_int_equal(slm_engine_create(&params, &engine), 0);
+	assert_int_equal(slm_session_create(engine, &session), 0);
+	assert_int_equal(slm_embed(session, tokens, 3, NULL, vectors, EMBD - 1, &n), -ENOSPC);
+	assert_int_equal(n, EMBD);
+	assert_int_equal(slm_embed(session, tokens, 3, NULL, vectors, EMBD, &n), 0);
+	for (int i = 0; i < EMBD; i++)
+		square += (double)vectors[i] * (double)vectors[i];
+	assert_true(square > 0.9999 && square < 1.0001);
+	assert_true(vectors[EMBD] == -7);
+	assert_int_equal(slm_embed(session, tokens, 3, &each, vectors, 2 * EMBD, &n), -ENOSPC);
+	assert_int_equal(slm_embed(session, tokens, 3, &each, vectors, 3 * EMBD, &n), 0);
+	assert_int_equal(n, 3 * EMBD);
+	assert_null(slm_session_logits(session));
+	slm_session_destroy(session);
+	slm_engine_destroy(engine);
+}
+
+static void impossible_embeddings_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	static const struct slm_embed_params wrong[] = {
+		{.size_bytes = sizeof(wrong[0]), .pooling = SLM_POOLING_LAST + 1},
+		{.size_bytes = sizeof(wrong[0]), .flags = 0x80},
+		{.size_bytes = 1},
+	};
+	struct slm_engine_params params = params_of(fixture);
+	struct slm_engine *engine, *answering = load(fixture);
+	struct slm_session *session;
+	const int32_t token = 1;
+	float vector[EMBD];
+	size_t n;
+
+	params.flags = SLM_ENGINE_EMBEDDINGS;
+	assert_int_equal(slm_engine_create(&params, &engine), 0);
+	assert_int_equal(slm_session_create(engine, &session), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_int_equal(slm_embed(session, &token, 1, &wrong[i], vector, EMBD, &n),
+				 -EINVAL);
+	slm_session_destroy(session);
+	slm_engine_destroy(engine);
+	assert_int_equal(slm_session_create(answering, &session), 0);
+	assert_int_equal(slm_embed(session, &token, 1, NULL, vector, EMBD, &n), -EINVAL);
+	assert_non_null(strstr(fixture->text, "not loaded to make embeddings"));
+	slm_session_destroy(session);
+	slm_engine_destroy(answering);
+}
+
 /* ---- structs of other versions ---- */
 
 static void smaller_structs_are_older_ones(void **state)
@@ -528,6 +592,8 @@ int main(void)
 		cmocka_unit_test(answers_end_when_another_thread_says_so),
 		cmocka_unit_test(a_cancel_without_a_call_ends_the_next),
 		cmocka_unit_test(there_are_as_many_sessions_as_asked_for),
+		cmocka_unit_test(embeddings_keep_to_capacities),
+		cmocka_unit_test(impossible_embeddings_are_refused),
 		cmocka_unit_test(devices_are_listed),
 	};
 

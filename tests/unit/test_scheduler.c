@@ -26,7 +26,7 @@ static void build(struct built *b, const struct tiny_model *tiny)
 	b->file = gguf_maker_file(&b->maker, &bytes);
 	assert_int_equal(gguf_parse(b->file, bytes, "tiny", NULL, &b->gguf), 0);
 	assert_int_equal(model_create(b->gguf, NULL, &b->model), 0);
-	assert_int_equal(graph_build(b->model, NULL, &b->graph), 0);
+	assert_int_equal(graph_build(b->model, GRAPH_LOGITS, NULL, &b->graph), 0);
 }
 
 static void unbuild(struct built *b)
@@ -60,8 +60,8 @@ static void a_llama_layer_is_six_ops(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		assert_int_equal(b.graph->ops[1 + i].kind, kinds[i]);
 	assert_int_equal(b.graph->n_kv_groups, 1);
-	assert_int_equal(b.graph->values[b.graph->logits].n_cols, 260);
-	assert_int_equal(b.graph->values[b.graph->logits].rows, ROWS_OUTPUTS);
+	assert_int_equal(b.graph->values[b.graph->result].n_cols, 260);
+	assert_int_equal(b.graph->values[b.graph->result].rows, ROWS_OUTPUTS);
 	unbuild(&b);
 }
 
@@ -175,7 +175,7 @@ static uint32_t last_use(const struct graph *graph, int32_t value)
 {
 	uint32_t last = 0;
 
-	if (value == graph->logits)
+	if (value == graph->result)
 		return graph->n_ops;
 	for (uint32_t i = 0; i < graph->n_ops; i++) {
 		const struct op *op = &graph->ops[i];

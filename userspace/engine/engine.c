@@ -56,7 +56,7 @@ static int fill_numbers(struct engine *engine)
 	params->n_batch = MIN(params->n_batch, params->n_ctx);
 	params->n_batch = MAX(params->n_batch, params->n_sessions);
 	if (params->n_outputs == 0)
-		params->n_outputs = params->n_sessions;
+		params->n_outputs = params->embeddings ? params->n_batch : params->n_sessions;
 	engine->max_pages = (uint32_t)div_up(params->n_ctx, KV_PAGE);
 	return 0;
 }
@@ -172,7 +172,9 @@ static int read_model(struct engine *engine, const char *path)
 	if (r == 0)
 		r = model_create(engine->gguf, engine->log, &engine->model);
 	if (r == 0)
-		r = graph_build(engine->model, engine->log, &engine->graph);
+		r = graph_build(engine->model,
+				engine->params.embeddings ? GRAPH_EMBEDDINGS : GRAPH_LOGITS,
+				engine->log, &engine->graph);
 	if (r == 0)
 		r = fill_numbers(engine);
 	if (r < 0)
@@ -558,6 +560,16 @@ uint32_t engine_n_ctx(const struct engine *engine)
 uint32_t engine_n_batch(const struct engine *engine)
 {
 	return engine->params.n_batch;
+}
+
+bool engine_makes_embeddings(const struct engine *engine)
+{
+	return engine->params.embeddings;
+}
+
+uint32_t engine_n_result(const struct engine *engine)
+{
+	return engine->graph->values[engine->graph->result].n_cols;
 }
 
 const struct log *engine_log(const struct engine *engine)

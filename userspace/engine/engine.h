@@ -38,11 +38,13 @@ struct engine_params {
 	uint32_t n_ctx;	     /* positions of a session */
 	uint32_t n_sessions; /* at most, at once; default 1 */
 	uint32_t n_batch;    /* tokens of a step */
-	uint32_t n_outputs;  /* rows of logits of a step; default n_sessions */
+	uint32_t n_outputs;  /* rows of results of a step; default n_sessions, or n_batch where
+			      * embeddings are made */
 	enum kv_type kv_type;
 	enum activation_form activations;
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
+	bool embeddings;       /* results are normed hidden states, not logits: embedding.h */
 	bool plan_only;	       /* stop at the plan: no vocabulary, no weights, no sessions */
 	const struct progress *progress; /* NULL: none */
 	const struct log *log;		 /* outlives the engine */
@@ -84,6 +86,9 @@ const char *engine_devices_text(const struct engine *engine,
 uint32_t engine_n_threads(const struct engine *engine); /* of the native devices */
 uint32_t engine_n_ctx(const struct engine *engine);
 uint32_t engine_n_batch(const struct engine *engine);
+bool engine_makes_embeddings(const struct engine *engine);
+/* Width of a row of results: n_vocab, or n_embd where embeddings are made. */
+uint32_t engine_n_result(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);
 
 /*

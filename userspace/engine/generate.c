@@ -296,6 +296,9 @@ int generate(struct session *session, const int32_t *tokens, size_t n,
 	};
 	int r;
 
+	if (engine_makes_embeddings(engine))
+		return log_error(answer.log, EINVAL,
+				 "the model was loaded to make embeddings, not answers");
 	r = check_params(params, answer.log);
 	if (r == 0)
 		r = start(&answer, tokens, n);

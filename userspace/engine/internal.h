@@ -35,10 +35,10 @@ struct step_memory {
 	uint32_t *pages[KV_GROUPS_MAX];
 	float *rope[MODEL_ROPES_MAX];
 	double *frequencies[MODEL_ROPES_MAX];
-	struct session **owners; /* [n_outputs], whose row of logits it is */
+	struct session **owners; /* [n_outputs], whose row of results it is */
 	uint32_t *output_positions;
 	float *crossing; /* a value on its way between devices */
-	float *logits;	 /* one row, for observers */
+	float *result;	 /* one row, for observers */
 };
 
 struct engine {
@@ -71,8 +71,8 @@ struct session {
 	size_t n_done;	 /* its beginning that is in the cache */
 	size_t capacity;
 	struct kv_table tables[KV_GROUPS_MAX];
-	float *logits; /* [n_vocab] */
-	bool has_logits;
+	float *result; /* [engine_n_result()], of the last token */
+	bool has_result;
 	session_observe_fn observe;
 	void *observe_data;
 	uint32_t observe_from;

@@ -43,8 +43,8 @@ int session_create(struct engine *engine, struct session **ret_session)
 		return log_oom(engine->log, "starting a session");
 	}
 	session->engine = engine;
-	session->logits = calloc(engine->model->n_vocab, sizeof(*session->logits));
-	if (!session->logits)
+	session->result = calloc(engine_n_result(engine), sizeof(*session->result));
+	if (!session->result)
 		return log_oom(engine->log, "starting a session");
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		r = kv_table_init(&session->tables[g], engine->max_pages);
@@ -68,7 +68,7 @@ void session_destroy(struct session *session)
 	engine->n_sessions--;
 	(void)pthread_mutex_unlock(&engine->lock);
 	free(session->tokens);
-	free(session->logits);
+	free(session->result);
 	free(session);
 }
 
@@ -126,20 +126,20 @@ static void forget_from(struct session *session, size_t n)
 
 static void keep_prefix(struct session *session, size_t n, size_t n_wanted)
 {
-	/* All evaluated, logits at hand: nothing to do. */
-	if (n == n_wanted && session->n_done == n && session->has_logits)
+	/* All evaluated, results at hand: nothing to do. */
+	if (n == n_wanted && session->n_done == n && session->has_result)
 		return;
-	/* The last token is evaluated again for its logits. */
+	/* The last token is evaluated again for its results. */
 	if (n == n_wanted)
 		n--;
 	if (n == session->n_done) {
-		session->has_logits = false;
+		session->has_result = false;
 		return;
 	}
 	(void)pthread_mutex_lock(&session->engine->lock);
 	forget_from(session, keepable(session, n));
 	(void)pthread_mutex_unlock(&session->engine->lock);
-	session->has_logits = false;
+	session->has_result = false;
 }
 
 int session_sync(struct session *session, const int32_t *tokens, size_t n, size_t *ret_kept)
@@ -158,6 +158,15 @@ int session_sync(struct session *session, const int32_t *tokens, size_t n, size_
 	return 0;
 }
 
+void session_clear(struct session *session)
+{
+	(void)pthread_mutex_lock(&session->engine->lock);
+	forget_from(session, 0);
+	(void)pthread_mutex_unlock(&session->engine->lock);
+	session->n_tokens = 0;
+	session->has_result = false;
+}
+
 int session_append(struct session *session, int32_t token)
 {
 	size_t n = session->n_tokens + 1;
@@ -171,7 +180,7 @@ int session_append(struct session *session, int32_t token)
 	if (array_reserve(&session->tokens, &session->capacity, n, sizeof(token)) < 0)
 		return log_oom(session->engine->log, "taking in the text");
 	session->tokens[session->n_tokens++] = token;
-	session->has_logits = false;
+	session->has_result = false;
 	return 0;
 }
 
@@ -189,7 +198,8 @@ int session_evaluate(struct session *session, const atomic_int *cancel)
 
 const float *session_logits(const struct session *session)
 {
-	return session->has_logits ? session->logits : NULL;
+	return session->has_result && !engine_makes_embeddings(session->engine) ? session->result
+										: NULL;
 }
 
 const int32_t *session_tokens(const struct session *session, size_t *ret_n)

@@ -22,6 +22,9 @@ void session_destroy(struct session *session);
  */
 int session_sync(struct session *session, const int32_t *tokens, size_t n, size_t *ret_kept);
 
+/* Forgets the text and what the cache holds of it. */
+void session_clear(struct session *session);
+
 /* Adds one token to the text: what decoding does. As session_sync() otherwise. */
 int session_append(struct session *session, int32_t token);
 
@@ -29,17 +32,17 @@ int session_append(struct session *session, int32_t token);
 int session_evaluate(struct session *session, const atomic_int *cancel);
 
 /* Logits after the last token, [n_vocab], valid until the next call that changes the session; NULL
- * while tokens are left to evaluate. */
+ * while tokens are left to evaluate, and of an engine that makes embeddings. */
 const float *session_logits(const struct session *session);
 
 const int32_t *session_tokens(const struct session *session, size_t *ret_n);
 struct engine *session_engine(const struct session *session);
 
 /*
- * From now on OBSERVE is called with the logits of each evaluated position >= FROM, in order, from
- * within engine_step(). NULL ends it.
+ * From now on OBSERVE is called with the results (logits, or a hidden state) of each evaluated position
+ * >= FROM, in order, from within engine_step(). NULL ends it.
  */
-typedef void (*session_observe_fn)(void *data, uint32_t position, const float *logits);
+typedef void (*session_observe_fn)(void *data, uint32_t position, const float *result);
 void session_observe(struct session *session, uint32_t from, session_observe_fn observe,
 		     void *data);
 

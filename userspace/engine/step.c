@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns one pass through the plan: gathering tokens of the sessions into a step, running the segments
- * in order, handing out logits. Refuses to decide who gets how much beyond an even share.
+ * in order, handing out results. Refuses to decide who gets how much beyond an even share.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ int step_memory_init(struct engine *engine)
 	memory->runs = calloc(params->n_sessions, sizeof(*memory->runs));
 	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
 	memory->crossing = calloc((size_t)params->n_batch * engine->model->n_embd, sizeof(float));
-	memory->logits = calloc(engine->model->n_vocab, sizeof(float));
+	memory->result = calloc(engine_n_result(engine), sizeof(float));
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		memory->pages[g] = calloc((size_t)params->n_sessions * engine->max_pages,
 					  sizeof(*memory->pages[g]));
@@ -46,7 +46,7 @@ int step_memory_init(struct engine *engine)
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
 			       memory->runs && memory->run_owners && memory->crossing &&
-			       memory->logits
+			       memory->result
 		       ? 0
 		       : -ENOMEM;
 }
@@ -64,7 +64,7 @@ void step_memory_finish(struct engine *engine)
 	free(memory->runs);
 	free(memory->run_owners);
 	free(memory->crossing);
-	free(memory->logits);
+	free(memory->result);
 	for (int i = 0; i < KV_GROUPS_MAX; i++)
 		free(memory->pages[i]);
 	for (int i = 0; i < MODEL_ROPES_MAX; i++) {
@@ -231,22 +231,22 @@ static int hand_out_row(struct engine *engine, uint32_t row)
 	struct session *session = engine->step.owners[row];
 	uint32_t position = engine->step.output_positions[row];
 	bool is_last = position == session->n_tokens - 1;
-	float *to = is_last ? session->logits : engine->step.logits;
-	size_t bytes = engine->model->n_vocab * sizeof(float);
+	float *to = is_last ? session->result : engine->step.result;
+	size_t bytes = engine_n_result(engine) * sizeof(float);
 	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;
 	int r;
 
-	r = buffer_read(values, engine->value_offsets[engine->graph->logits] + row * bytes, to,
+	r = buffer_read(values, engine->value_offsets[engine->graph->result] + row * bytes, to,
 			bytes);
 	if (r < 0)
 		return r;
-	session->has_logits = session->has_logits || is_last;
+	session->has_result = session->has_result || is_last;
 	if (session->observe && position >= session->observe_from)
 		session->observe(session->observe_data, position, to);
 	return 0;
 }
 
-/* A step without logits still ends before its inputs change. */
+/* A step without outputs still ends before its inputs change. */
 static int hand_out(struct engine *engine, const struct step *step)
 {
 	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;

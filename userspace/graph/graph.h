@@ -36,7 +36,7 @@ enum op_kind {
 	/* in[0] = q; out[0] = per head, softmax(scale q K) V over the cached positions of
 	 * the token's sequence that its window shows, its own included */
 	OP_ATTENTION,
-	/* out[0] = the rows of in[0] whose logits are wanted, in the order of the step's outputs */
+	/* out[0] = the rows of in[0] whose results are wanted, in the order of the step's outputs */
 	OP_SELECT,
 	/* in[0] = scores of all experts; out[0] = of the n_used largest, the largest first (the lower
 	 * of equals): their numbers, as floats, then their weights: softmax over all experts' scores,
@@ -104,13 +104,20 @@ struct graph {
 	uint32_t n_ops;
 	struct kv_group kv_groups[KV_GROUPS_MAX];
 	uint32_t n_kv_groups;
-	int32_t logits; /* the value that holds them: ROWS_OUTPUTS, n_vocab */
+	int32_t result; /* the value that holds what is wanted: ROWS_OUTPUTS */
 };
 
 const char *op_kind_name(enum op_kind kind);
 
+/* What a graph computes for each wanted row. */
+enum graph_result {
+	GRAPH_LOGITS,	  /* of the next token, [n_vocab] */
+	GRAPH_EMBEDDINGS, /* the hidden state after the last norm, [n_embd]: no head */
+};
+
 /* Builds the graph of MODEL, which must outlive it. 0 or -ENOMEM. */
-int graph_build(const struct model *model, const struct log *log, struct graph **ret_graph);
+int graph_build(const struct model *model, enum graph_result result, const struct log *log,
+		struct graph **ret_graph);
 void graph_destroy(struct graph *graph);
 
 /* Multiply-adds count as two. N_TOKENS rows, of which N_OUTPUTS are wanted, at DEPTH positions. */

@@ -285,7 +285,7 @@ static int32_t layer_block(struct builder *b, uint32_t i, int32_t x)
 	const struct model_layer *layer = &model->layers[i];
 	int32_t heads = attention_block(b, (int32_t)i, layer, x);
 
-	/* After the last cache write only the rows whose logits are wanted matter. */
+	/* After the last cache write only the rows whose results are wanted matter. */
 	if (i == model->n_layers - 1) {
 		heads = select_outputs(b, (int32_t)i, heads);
 		x = select_outputs(b, (int32_t)i, x);
@@ -307,7 +307,8 @@ static int32_t head_block(struct builder *b, int32_t x)
 	return op.out[0];
 }
 
-int graph_build(const struct model *model, const struct log *log, struct graph **ret_graph)
+int graph_build(const struct model *model, enum graph_result result, const struct log *log,
+		struct graph **ret_graph)
 {
 	_cleanup_(graph_destroy_p) struct graph *graph = calloc(1, sizeof(*graph));
 	struct builder b = {.graph = graph};
@@ -319,7 +320,8 @@ int graph_build(const struct model *model, const struct log *log, struct graph *
 	x = embed(&b);
 	for (uint32_t i = 0; i < model->n_layers; i++)
 		x = layer_block(&b, i, x);
-	graph->logits = head_block(&b, x);
+	graph->result = result == GRAPH_LOGITS ? head_block(&b, x)
+					       : norm_add(&b, -1, x, model->output_norm, NO_VALUE);
 	if (b.error < 0)
 		return log_oom(log, "building the graph");
 	*ret_graph = TAKE(graph);

@@ -14,6 +14,8 @@ DEFINE_CLEANUP(struct slm_engine, slm_engine_destroy)
 _Static_assert((int)SLM_KV_F16 == (int)KV_F16 && (int)SLM_KV_Q8_0 == (int)KV_Q8_0,
 	       "types are the same");
 
+#define ENGINE_FLAGS (SLM_ENGINE_IGNORE_MEMORY | SLM_ENGINE_EMBEDDINGS)
+
 /* Engine params with what they point to beyond the caller's. */
 struct taken_params {
 	struct slm_engine_params caller;
@@ -43,9 +45,9 @@ static int check_params(const struct slm_engine_params *caller, const struct log
 				 caller->n_threads, THREAD_POOL_MAX);
 	if (caller->kv_type > SLM_KV_Q8_0)
 		return log_error(log, EINVAL, "the cache has no type %u", caller->kv_type);
-	if (caller->flags & ~SLM_ENGINE_IGNORE_MEMORY)
+	if (caller->flags & ~ENGINE_FLAGS)
 		return log_error(log, EINVAL, "there is no engine flag %#x",
-				 caller->flags & ~SLM_ENGINE_IGNORE_MEMORY);
+				 caller->flags & ~ENGINE_FLAGS);
 	return 0;
 }
 
@@ -82,6 +84,7 @@ static int take_params(struct taken_params *taken, const struct log *log)
 		.kv_type = (enum kv_type)caller->kv_type,
 		.cache_dir = taken->cache_dir,
 		.ignore_memory = caller->flags & SLM_ENGINE_IGNORE_MEMORY,
+		.embeddings = caller->flags & SLM_ENGINE_EMBEDDINGS,
 		.progress = caller->progress ? &taken->progress : NULL,
 		.log = log,
 	};

@@ -125,6 +125,19 @@ static int read_expert_counts(struct reader *reader)
 	return 0;
 }
 
+static int read_pooling(struct reader *reader)
+{
+	uint32_t pooling = POOLING_UNSAID;
+	int r = reader_u32(reader, "pooling_type", POOLING_UNSAID, &pooling);
+
+	if (r < 0)
+		return r;
+	if (pooling >= POOLING_UNSAID && reader_has_key(reader, "pooling_type"))
+		return reader_out_of_range(reader, "pooling_type", pooling);
+	reader->model->pooling = (enum pooling)pooling;
+	return 0;
+}
+
 static int read_sizes(struct reader *reader)
 {
 	struct model *model = reader->model;
@@ -142,6 +155,8 @@ static int read_sizes(struct reader *reader)
 		r = read_head_dim(reader);
 	if (r == 0)
 		r = read_scales(reader);
+	if (r == 0)
+		r = read_pooling(reader);
 	if (r == 0)
 		r = refuse_unknown_keys(reader);
 	if (r == 0)

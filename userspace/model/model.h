@@ -71,6 +71,16 @@ enum activation {
 	ACTIVATION_GELU_TANH,
 };
 
+/* How the hidden states of a text's tokens become one vector, as files number it. */
+enum pooling {
+	POOLING_NONE, /* they do not */
+	POOLING_MEAN,
+	POOLING_CLS, /* the first */
+	POOLING_LAST,
+	POOLING_RANK,	/* a score by matrices of its own; not known here */
+	POOLING_UNSAID, /* the file does not say */
+};
+
 /* Optional parts are NULL or n == 0. */
 struct model_layer {
 	uint32_t n_head;
@@ -101,6 +111,7 @@ struct model {
 	float residual_scale; /* of what a block adds to the residual stream */
 	float logit_scale;
 	enum activation activation;
+	enum pooling pooling;
 	uint32_t n_experts; /* of a layer that has any; 0: none has */
 	uint32_t n_experts_used;
 	bool experts_sum_to_one; /* the weights of those used, or of all */

@@ -26,6 +26,13 @@ static int missing_key(const struct reader *reader, const char *key)
 			 gguf_name(reader->gguf), reader->arch->name, key);
 }
 
+bool reader_has_key(const struct reader *reader, const char *key)
+{
+	char name[128];
+
+	return gguf_find(reader->gguf, arch_key(reader, key, name));
+}
+
 int reader_u32(const struct reader *reader, const char *key, uint32_t fallback, uint32_t *ret)
 {
 	char name[128];

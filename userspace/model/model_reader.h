@@ -50,6 +50,7 @@ int reader_f32(const struct reader *reader, const char *key, float fallback, flo
 int reader_bool(const struct reader *reader, const char *key, bool fallback, bool *ret);
 int reader_string(const struct reader *reader, const char *key, const char *fallback,
 		  struct gguf_string *ret);
+bool reader_has_key(const struct reader *reader, const char *key);
 /* A size that must be there and lie in 1 to MAX. */
 int reader_size(const struct reader *reader, const char *key, uint32_t max, uint32_t *ret);
 /* A size that may differ from layer to layer: a scalar for all or an array of n_layers. */

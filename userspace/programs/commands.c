@@ -12,6 +12,7 @@ const struct command commands[] = {
 	{"graph", "show a model's operations and what they cost", &graph_options, graph_run},
 	{"inspect", "show what a model file holds", &inspect_options, inspect_run},
 	{"tokenize", "show a text as a model's tokens", &tokenize_options, tokenize_run},
+	{"embed", "show texts as a model's vectors", &embed_options, embed_run},
 	{"bench", "measure the speed of a model", &bench_options, bench_run},
 	{"perplexity", "measure how well a model predicts a text", &perplexity_options,
 	 perplexity_run},

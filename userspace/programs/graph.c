@@ -101,7 +101,7 @@ enum exit_code graph_run(struct program *program, int argc, char **argv)
 	if (r == 0)
 		r = model_create(gguf, log, &model);
 	if (r == 0)
-		r = graph_build(model, log, &graph);
+		r = graph_build(model, GRAPH_LOGITS, log, &graph);
 	if (r < 0)
 		return exit_code_of(STAGE_MODEL, r);
 	return exit_code_of(STAGE_RUN, print(graph, &values, log));

@@ -88,7 +88,7 @@ static uint32_t widest_input(const struct graph *graph)
 	uint32_t width = 0;
 
 	for (uint32_t i = 0; i < graph->n_values; i++) {
-		if ((int32_t)i != graph->logits)
+		if ((int32_t)i != graph->result)
 			width = MAX(width, graph->values[i].n_cols);
 	}
 	return width;
