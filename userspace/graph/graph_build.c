@@ -316,6 +316,7 @@ int graph_build(const struct model *model, const struct log *log, struct graph *
 	if (!graph)
 		return log_oom(log, "building the graph");
 	graph->model = model;
+	graph->n_matrices = model->n_matrices;
 	x = embed(&b);
 	for (uint32_t i = 0; i < model->n_layers; i++)
 		x = layer_block(&b, i, x);
