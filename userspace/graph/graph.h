@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "low_rank.h"
 #include "model.h"
 
 enum {
@@ -127,6 +128,10 @@ const char *op_kind_name(enum op_kind kind);
 
 /* Builds the graph of MODEL, which must outlive it. 0 or -ENOMEM. */
 int graph_build(const struct model *model, const struct log *log, struct graph **ret_graph);
+
+/* The same with what ADAPTERS add, which outlive it too; NULL: nothing. */
+int graph_build_adapted(const struct model *model, const struct low_rank_set *adapters,
+			const struct log *log, struct graph **ret_graph);
 void graph_destroy(struct graph *graph);
 
 /* Multiply-adds count as two. N_TOKENS rows, of which N_OUTPUTS are wanted, at DEPTH positions. */
