@@ -30,6 +30,12 @@ struct engine;
 struct session;
 struct vocabulary;
 
+/* A LoRA adapter (adapter.h) to load beside the model. */
+struct engine_adapter {
+	const char *path;
+	float scale; /* in sessions that say nothing else (session_set_adapters()); 0: not at work */
+};
+
 /* Zero in a number means its default. Lives only during the call. */
 struct engine_params {
 	const char *model_path;
@@ -41,6 +47,8 @@ struct engine_params {
 	uint32_t n_outputs;  /* rows of logits of a step; default n_sessions */
 	enum kv_type kv_type;
 	enum activation_form activations;
+	const struct engine_adapter *adapters; /* [n_adapters], at most ADAPTERS_MAX */
+	uint32_t n_adapters;
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
 	bool plan_only;	       /* stop at the plan: no vocabulary, no weights, no sessions */
@@ -51,6 +59,7 @@ struct engine_params {
 /* What a model would take, before it is loaded. */
 struct engine_estimate {
 	uint64_t weight_bytes;
+	uint64_t adapter_bytes;
 	uint64_t kv_bytes;
 	uint64_t value_bytes;
 	uint64_t total_bytes;
@@ -60,7 +69,7 @@ struct engine_estimate {
 };
 
 /*
- * 0; what reading the model gave (gguf.h, model.h); -ENODEV when the wanted device cannot be had;
+ * 0; what reading the model and its adapters gave (gguf.h, model.h, adapter.h); -ENODEV when the wanted device cannot be had;
  * -ENOMEM when the model does not fit (logged with the estimate) or memory is short; -EINVAL for
  * numbers out of range.
  */
@@ -84,6 +93,7 @@ const char *engine_devices_text(const struct engine *engine,
 uint32_t engine_n_threads(const struct engine *engine); /* of the native devices */
 uint32_t engine_n_ctx(const struct engine *engine);
 uint32_t engine_n_batch(const struct engine *engine);
+uint32_t engine_n_adapters(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);
 
 /*

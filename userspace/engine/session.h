@@ -22,6 +22,13 @@ void session_destroy(struct session *session);
  */
 int session_sync(struct session *session, const int32_t *tokens, size_t n, size_t *ret_kept);
 
+/*
+ * From now on the session's text is evaluated with the engine's adapters at these SCALES [N], N being
+ * engine_n_adapters(); 0 leaves one out. Where one changes, nothing of the text counts as evaluated.
+ * 0; -EINVAL for another N or a scale that is no finite number.
+ */
+int session_set_adapters(struct session *session, const float *scales, uint32_t n);
+
 /* Adds one token to the text: what decoding does. As session_sync() otherwise. */
 int session_append(struct session *session, int32_t token);
 
