@@ -58,6 +58,9 @@ static int take_adapters(struct taken_params *taken, const struct log *log)
 	if (caller->n_adapters > SLM_ADAPTERS_MAX)
 		return log_error(log, EINVAL, "%zu adapters are too many: at most %d",
 				 caller->n_adapters, SLM_ADAPTERS_MAX);
+	if (caller->n_adapters > 0 && !caller->adapters)
+		return log_error(log, EINVAL, "%zu adapters are announced and none is there",
+				 caller->n_adapters);
 	for (size_t i = 0; i < caller->n_adapters; i++) {
 		const struct slm_adapter *adapter = &caller->adapters[i];
 
