@@ -86,6 +86,16 @@ static int32_t reusable(const struct graph *graph, uint32_t i)
 	return value;
 }
 
+/* What an op changes in place, or a twin of it wrote before, has its place. */
+static bool is_placed(const struct arena *arena, int32_t value)
+{
+	for (uint32_t i = 0; i < arena->n; i++) {
+		if (arena->placed[i].value == value)
+			return true;
+	}
+	return false;
+}
+
 static void place_results(const struct graph *graph, uint32_t i, uint64_t max_tokens,
 			  uint64_t max_outputs, struct arena *arena, uint64_t *offsets)
 {
@@ -95,6 +105,8 @@ static void place_results(const struct graph *graph, uint32_t i, uint64_t max_to
 	for (int k = 0; k < OP_WEIGHTS_MAX && op->out[k] != NO_VALUE; k++) {
 		int32_t value = op->out[k];
 
+		if (is_placed(arena, value))
+			continue;
 		if (k == 0 && old != NO_VALUE) {
 			offsets[value] = offsets[old];
 			for (uint32_t p = 0; p < arena->n; p++) {

@@ -80,6 +80,16 @@ enum slm_kv_type {
 	SLM_KV_Q8_0 = 1, /* half the memory, a little less exact */
 };
 
+/* Of one engine. */
+#define SLM_ADAPTERS_MAX 16
+
+/* A LoRA adapter in a GGUF file, made for the engine's model. */
+struct slm_adapter {
+	const char *path;
+	float scale; /* in sessions that slm_session_set_adapters() is not called for; 0: none */
+	uint32_t reserved; /* 0 */
+};
+
 /* Load even what does not seem to fit into memory. */
 #define SLM_ENGINE_IGNORE_MEMORY 1u
 /* The engine makes embeddings (slm_embed()) instead of logits and answers. */
@@ -106,11 +116,14 @@ struct slm_engine_params {
 	/* Told of the load's progress, DONE of TOTAL; not 0 ends the load with -ECANCELED. */
 	int (*progress)(void *data, const char *doing, uint64_t done, uint64_t total);
 	void *progress_data;
-	struct slm_log log; /* what it points to outlives the engine */
+	struct slm_log log;		    /* what it points to outlives the engine */
+	const struct slm_adapter *adapters; /* [n_adapters] to load beside the model */
+	size_t n_adapters;
 };
 
 /*
- * 0; -ENOENT and other codes of the file system; -EBADMSG for a damaged or contradictory file;
+ * 0; -ENOENT and other codes of the file system; -EBADMSG for a damaged or contradictory file, or an
+ * adapter for another model;
  * -ENOTSUP for an architecture, type or tokenizer that is not known; -ENOMEM where the model does not
  * fit; -ENODEV where the device cannot be had; -EIO where a driver fails; -ECANCELED; -EINVAL.
  */
@@ -128,6 +141,7 @@ struct slm_estimate {
 	uint64_t available_bytes; /* of host memory, now */
 	uint32_t n_ctx;		  /* that the figures are for */
 	uint32_t n_ctx_that_fits; /* 0: not even the weights fit */
+	uint64_t adapter_bytes;
 };
 
 /* What slm_engine_create() would take, from the file's header alone. Codes as there. */
@@ -221,6 +235,13 @@ SLM_API void slm_session_destroy(struct slm_session *session);
  */
 SLM_API int slm_session_sync(struct slm_session *session, const int32_t *tokens, size_t n,
 			     size_t *ret_kept);
+
+/*
+ * Evaluates the session's text with the engine's adapters at these SCALES [N], in the order of its
+ * params; 0 leaves one out. Sessions differ freely, also in one slm_evaluate(). Where a scale changes,
+ * nothing of the text counts as evaluated. -EINVAL for another N or a scale that is no finite number.
+ */
+SLM_API int slm_session_set_adapters(struct slm_session *session, const float *scales, size_t n);
 
 /* The text, [*RET_N]; it lives until the next call that changes the session. */
 SLM_API const int32_t *slm_session_tokens(const struct slm_session *session, size_t *ret_n);

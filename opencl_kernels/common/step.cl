@@ -17,6 +17,7 @@ enum {
 	STEP_ROPES = STEP_PAGES + 2, /* two: [n_tokens][n_dims / 2][2] floats */
 	STEP_N_SPLITS = STEP_ROPES + 2, /* parts into which attention over a long context is cut */
 	STEP_N_TILES, /* of attention */
+	STEP_ADAPTERS, /* [n_tokens][n_adapters] floats */
 	STEP_HEADER
 };
 

@@ -216,6 +216,7 @@ int bound_case_init(struct bound_case *bound, struct kernel_case *c, struct devi
 		r = bind_kv(bound);
 	if (r < 0)
 		return r;
+	c->graph.n_matrices = c->model.n_matrices;
 	params = (struct segment_params){
 		.graph = &c->graph,
 		.n_ops = c->graph.n_ops,

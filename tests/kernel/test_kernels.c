@@ -519,6 +519,88 @@ static void try_attention(struct harness *h, uint64_t seed)
 	kernel_case_finish(&c);
 }
 
+/* ---- adapters ---- */
+
+enum { CASE_ADAPTERS = 3 };
+
+static float *random_scales(struct kernel_case *c, uint32_t n_tokens)
+{
+	float *scales = calloc((size_t)n_tokens * CASE_ADAPTERS, sizeof(*scales));
+
+	for (uint32_t i = 0; scales && i < n_tokens * CASE_ADAPTERS; i++)
+		scales[i] = random_in(&c->random, 0, 2) > 0 ? random_normal(&c->random) : 0;
+	return scales;
+}
+
+/* y += B (scales * (A x)), then z = act(y) * u. Values: x, y, u, A x, z. */
+static void build_adapted(struct harness *h, struct kernel_case *c, enum value_rows rows)
+{
+	uint32_t n_cols = random_columns(h, c, TENSOR_F32), rank = random_in(&c->random, 1, 40);
+	uint32_t n_rows = random_in(&c->random, 1, h->small ? 20 : 150);
+	int32_t x = case_value(c, rows, n_cols), y = case_value(c, rows, n_rows);
+	int32_t u = case_value(c, rows, n_rows), t = case_value(c, rows, rank);
+	float *owners = calloc(rank, sizeof(*owners));
+	struct op *op = case_op(c, OP_MATMUL, x);
+
+	op->weight[0] = case_matrix(c, TENSOR_F32, rank, n_cols);
+	op->out[0] = t;
+	op->n_weights = 1;
+	op = case_op(c, OP_ADAPT, t);
+	op->out[0] = t;
+	for (uint32_t i = 0; owners && i < rank; i++)
+		owners[i] = (float)random_in(&c->random, 0, CASE_ADAPTERS - 1);
+	op->adapters[0] = (struct vector){owners, rank};
+	c->vectors[c->n_vectors++] = owners;
+	op = case_op(c, OP_MATMUL, t);
+	op->weight[0] = case_matrix(c, TENSOR_F32, n_rows, rank);
+	op->n_weights = 1;
+	op->add = op->out[0] = y;
+	op = case_op(c, OP_GATE, y);
+	op->in[1] = u;
+	op->out[0] = case_value(c, rows, n_rows);
+	op->activation = random_in(&c->random, 0, 1) ? ACTIVATION_SILU : ACTIVATION_GELU_TANH;
+	for (int i = 0; i < 3; i++)
+		c->ops[i].when = WHEN_ADAPTED;
+	c->graph.n_adapters = CASE_ADAPTERS;
+}
+
+static void try_adapted(struct harness *h, uint64_t seed)
+{
+	struct kernel_case c;
+	struct case_step s;
+	struct both both;
+	uint32_t n_tokens, start = 0, n;
+	enum value_rows rows;
+	float *scales;
+	char what[96];
+
+	kernel_case_init(&c, seed);
+	rows = random_in(&c.random, 0, 1) ? ROWS_TOKENS : ROWS_OUTPUTS;
+	n_tokens = c.max_tokens = random_tokens(h, &c);
+	c.max_outputs = random_in(&c.random, 1, n_tokens);
+	build_adapted(h, &c, rows);
+	(void)snprintf(what, sizeof(what), "adapt %u of %u rank %u seed %" PRIu64, n_tokens,
+		       c.max_outputs, c.values[3].n_cols, seed);
+	(void)case_step_init(&s, &c, 1, &n_tokens, &start, c.max_outputs);
+	n = rows == ROWS_TOKENS ? n_tokens : c.max_outputs;
+	scales = random_scales(&c, n_tokens);
+	if (both_init(&both, h, &c) < 0)
+		verdict(h, what, INFINITY, 0);
+	for (int adapted = 1; adapted >= 0; adapted--) {
+		for (int32_t value = 0; value < 3; value++)
+			both_random_input(&both, &c, value, n);
+		s.step.adapter_scales = adapted ? scales : NULL;
+		if (both_run(&both, &s.step) < 0)
+			verdict(h, what, INFINITY, 0);
+		verdict(h, what, both_compare(&both, &c, 1, n), adapted ? FLOATS : 0);
+		verdict(h, what, both_compare(&both, &c, 4, n), ATTENTION);
+	}
+	both_finish(&both);
+	case_step_finish(&s);
+	kernel_case_finish(&c);
+	free(scales);
+}
+
 /* ---- timing ---- */
 
 enum { BENCH_ROWS = 2048, BENCH_COLS = 2048, BENCH_TOKENS = 256, BENCH_COPIES = 4 };
@@ -605,6 +687,8 @@ static void try_all(struct harness *h, uint64_t seed)
 		try_select(h, seed);
 	if (wanted(h, "attention"))
 		try_attention(h, seed);
+	if (wanted(h, "adapt"))
+		try_adapted(h, seed);
 }
 
 static void bench_all(struct harness *h)

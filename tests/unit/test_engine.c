@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "generate.h"
 #include "grammar_text.h"
+#include "tiny_adapter.h"
 #include "tiny_engine.h"
 
 enum { TEXT = 100, VOCAB = 260 };
@@ -656,6 +657,158 @@ static void impossible_answers_are_refused(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+/* ---- adapters ---- */
+
+/* An engine with two adapters for its model, the first at scale 1, the second at 0. */
+struct adapted {
+	struct tiny_engine tiny;
+	char *paths[2];
+};
+
+static void adapted_write(struct adapted *adapted)
+{
+	struct gguf *gguf;
+
+	tiny_engine_write(&adapted->tiny, &tiny_model_default);
+	assert_int_equal(gguf_open(adapted->tiny.path, NULL, &gguf), 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct tiny_adapter tiny = {.rank = 4, .type = TENSOR_F32, .seed = i + 1};
+		struct gguf_maker maker;
+
+		adapted->paths[i] =
+			path_format("%s/adapter%u.gguf", adapted->tiny.folder, (unsigned)i);
+		tiny_adapter_make(&tiny, gguf, &maker);
+		gguf_maker_write(&maker, adapted->paths[i]);
+		gguf_maker_finish(&maker);
+	}
+	gguf_close(gguf);
+}
+
+static int adapted_load(struct adapted *adapted, uint32_t n, float first_scale)
+{
+	struct engine_adapter adapters[17] = {{adapted->paths[0], first_scale},
+					      {adapted->paths[1], 0}};
+	struct engine_params params = {
+		.model_path = adapted->tiny.path,
+		.device = "cpu",
+		.n_threads = 2,
+		.n_ctx = 256,
+		.n_sessions = 2,
+		.adapters = adapters,
+		.n_adapters = n,
+		.log = &adapted->tiny.kept.log,
+	};
+
+	for (uint32_t i = 2; i < n; i++)
+		adapters[i] = adapters[0];
+	return engine_create(&params, &adapted->tiny.engine);
+}
+
+static void adapted_finish(struct adapted *adapted)
+{
+	for (int i = 0; i < 2; i++) {
+		(void)unlink(adapted->paths[i]);
+		free(adapted->paths[i]);
+	}
+	tiny_engine_finish(&adapted->tiny);
+}
+
+static void other_scales_make_the_cache_stale(void **state)
+{
+	static const float both[2] = {1, 0.5f}, none[2] = {0, 0}, first[2] = {1, 0};
+	float plain[VOCAB], mixed[VOCAB], of_first[VOCAB];
+	struct adapted adapted;
+	struct session *session;
+	int32_t text[TEXT];
+	size_t kept;
+
+	(void)state;
+	adapted_write(&adapted);
+	assert_int_equal(adapted_load(&adapted, 2, 1), 0);
+	assert_int_equal(engine_n_adapters(adapted.tiny.engine), 2);
+	fill_text(text, TEXT, 3);
+	logits_of(adapted.tiny.engine, text, TEXT, of_first);
+	assert_int_equal(session_create(adapted.tiny.engine, &session), 0);
+	assert_int_equal(session_set_adapters(session, both, 2), 0);
+	assert_int_equal(session_sync(session, text, TEXT, NULL), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	memcpy(mixed, session_logits(session), sizeof(mixed));
+	/* The same again changes nothing. */
+	assert_int_equal(session_set_adapters(session, both, 2), 0);
+	assert_non_null(session_logits(session));
+	assert_int_equal(session_set_adapters(session, none, 2), 0);
+	assert_null(session_logits(session));
+	assert_int_equal(session_sync(session, text, TEXT, &kept), 0);
+	assert_int_equal(kept, 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	memcpy(plain, session_logits(session), sizeof(plain));
+	assert_true(largest_difference(plain, mixed) > 0.1f);
+	/* Without a sync too. */
+	assert_int_equal(session_set_adapters(session, first, 2), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	assert_memory_equal(session_logits(session), of_first, sizeof(of_first));
+	session_destroy(session);
+	adapted_finish(&adapted);
+}
+
+static void adapters_at_zero_change_no_bit(void **state)
+{
+	struct engine_params params = {.n_ctx = 256, .n_sessions = 2};
+	float wanted[VOCAB], got[VOCAB];
+	struct adapted adapted;
+	struct tiny_engine tiny;
+	int32_t text[TEXT];
+
+	(void)state;
+	fill_text(text, TEXT, 4);
+	tiny_engine_init(&tiny, &tiny_model_default, &params);
+	logits_of(tiny.engine, text, TEXT, wanted);
+	tiny_engine_finish(&tiny);
+	adapted_write(&adapted);
+	assert_int_equal(adapted_load(&adapted, 2, 0), 0);
+	logits_of(adapted.tiny.engine, text, TEXT, got);
+	assert_memory_equal(got, wanted, sizeof(wanted));
+	adapted_finish(&adapted);
+}
+
+static void impossible_scales_are_refused(void **state)
+{
+	static const float scales[3] = {1, NAN, INFINITY};
+	struct engine_estimate estimate;
+	struct adapted adapted;
+	struct session *session;
+
+	(void)state;
+	adapted_write(&adapted);
+	assert_int_equal(adapted_load(&adapted, 1, NAN), -EINVAL);
+	assert_non_null(strstr(adapted.tiny.kept.text, "no finite number"));
+	assert_int_equal(adapted_load(&adapted, 17, 1), -EINVAL);
+	assert_non_null(strstr(adapted.tiny.kept.text, "at most 16"));
+	assert_int_equal(adapted_load(&adapted, 2, 1), 0);
+	assert_int_equal(session_create(adapted.tiny.engine, &session), 0);
+	assert_int_equal(session_set_adapters(session, scales, 1), -EINVAL);
+	assert_int_equal(session_set_adapters(session, scales, 2), -EINVAL);
+	assert_int_equal(session_set_adapters(session, scales, 3), -EINVAL);
+	session_destroy(session);
+	engine_memory(adapted.tiny.engine, &estimate);
+	assert_true(estimate.adapter_bytes > 0);
+	assert_int_equal(estimate.total_bytes, estimate.weight_bytes + estimate.adapter_bytes +
+						       estimate.kv_bytes + estimate.value_bytes);
+	adapted_finish(&adapted);
+}
+
+static void a_missing_adapter_is_named(void **state)
+{
+	struct adapted adapted;
+
+	(void)state;
+	adapted_write(&adapted);
+	assert_int_equal(unlink(adapted.paths[1]), 0);
+	assert_int_equal(adapted_load(&adapted, 2, 1), -ENOENT);
+	assert_non_null(strstr(adapted.tiny.kept.text, "adapter1.gguf"));
+	adapted_finish(&adapted);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -676,6 +829,10 @@ int main(void)
 		cmocka_unit_test(an_answer_follows_its_grammar),
 		cmocka_unit_test(a_second_answer_evaluates_only_what_is_new),
 		cmocka_unit_test(impossible_answers_are_refused),
+		cmocka_unit_test(other_scales_make_the_cache_stale),
+		cmocka_unit_test(adapters_at_zero_change_no_bit),
+		cmocka_unit_test(impossible_scales_are_refused),
+		cmocka_unit_test(a_missing_adapter_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "failing_malloc.h"
 #include "generate.h"
 #include "grammar_text.h"
+#include "tiny_adapter.h"
 #include "tiny_engine.h"
 
 static struct grammar *grammar; /* made before allocations fail */
@@ -63,17 +64,39 @@ static int load_and_run(const struct engine_params *params)
 	return r;
 }
 
+/* An adapter for the model in TINY, beside it. */
+static char *write_adapter(const struct tiny_engine *tiny)
+{
+	const struct tiny_adapter adapter = {.rank = 4, .type = TENSOR_F16};
+	char *path = path_format("%s/adapter.gguf", tiny->folder);
+	struct gguf_maker maker;
+	struct gguf *gguf;
+
+	assert_int_equal(gguf_open(tiny->path, NULL, &gguf), 0);
+	tiny_adapter_make(&adapter, gguf, &maker);
+	gguf_maker_write(&maker, path);
+	gguf_maker_finish(&maker);
+	gguf_close(gguf);
+	return path;
+}
+
 static void try_all(const char *device, const char *arch, bool embeddings)
 {
 	struct tiny_model model = tiny_model_default;
 	struct engine_params params = {
 		.device = device, .n_threads = 2, .n_ctx = 128, .embeddings = embeddings};
+	struct engine_adapter adapter = {.scale = 1};
 	struct tiny_engine tiny;
+	char *adapter_path;
 	long n = 0;
 	int r;
 
 	model.arch = arch;
 	tiny_engine_write(&tiny, &model);
+	adapter_path = write_adapter(&tiny);
+	adapter.path = adapter_path;
+	params.adapters = &adapter;
+	params.n_adapters = 1;
 	params.model_path = tiny.path;
 	params.log = &tiny.kept.log;
 	for (;; n++) {
@@ -88,6 +111,8 @@ static void try_all(const char *device, const char *arch, bool embeddings)
 	assert_int_equal(r, 0);
 	assert_true(n > 50);
 	allocations_left = -1;
+	(void)unlink(adapter_path);
+	free(adapter_path);
 	tiny_engine_finish(&tiny);
 }
 

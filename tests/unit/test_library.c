@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "array.h"
+#include "tiny_adapter.h"
 #include "tiny_engine.h"
 
 enum { TEXT = 40, ANSWER = 24, ROUNDS = 4 };
@@ -243,6 +244,32 @@ static void many_threads(struct slm_engine_params *params)
 	params->n_threads = 100000;
 }
 
+static void many_adapters(struct slm_engine_params *params)
+{
+	params->n_adapters = 17;
+}
+
+static void announced_adapters(struct slm_engine_params *params)
+{
+	params->n_adapters = 2;
+}
+
+static void no_adapter_path(struct slm_engine_params *params)
+{
+	static const struct slm_adapter adapter = {.scale = 1};
+
+	params->adapters = &adapter;
+	params->n_adapters = 1;
+}
+
+static void missing_adapter(struct slm_engine_params *params)
+{
+	static const struct slm_adapter adapter = {.path = "/nonexistent/lora.gguf", .scale = 1};
+
+	params->adapters = &adapter;
+	params->n_adapters = 1;
+}
+
 static const struct refusal refusals[] = {
 	{"no path", no_path, -EINVAL, "no model"},
 	{"a missing file", missing_file, -ENOENT, "/nonexistent/model.gguf"},
@@ -250,6 +277,10 @@ static const struct refusal refusals[] = {
 	{"an unknown flag", odd_flag, -EINVAL, "0x80"},
 	{"an unknown device", odd_device, -ENODEV, "abacus"},
 	{"too many threads", many_threads, -EINVAL, "100000"},
+	{"too many adapters", many_adapters, -EINVAL, "at most 16"},
+	{"adapters that are not there", announced_adapters, -EINVAL, "none is there"},
+	{"an adapter without a path", no_adapter_path, -EINVAL, "has no path"},
+	{"a missing adapter", missing_adapter, -ENOENT, "/nonexistent/lora.gguf"},
 };
 
 static void impossible_params_are_refused(void **state)
@@ -554,6 +585,56 @@ static void there_are_as_many_sessions_as_asked_for(void **state)
 	slm_engine_destroy(NULL);
 }
 
+/* ---- adapters ---- */
+
+static char *write_adapter(const struct fixture *fixture)
+{
+	const struct tiny_adapter tiny = {.rank = 4, .type = TENSOR_F32, .seed = 1};
+	char *path = path_format("%s/adapter.gguf", fixture->file.folder);
+	struct gguf_maker maker;
+	struct gguf *gguf;
+
+	assert_int_equal(gguf_open(fixture->file.path, NULL, &gguf), 0);
+	tiny_adapter_make(&tiny, gguf, &maker);
+	gguf_maker_write(&maker, path);
+	gguf_maker_finish(&maker);
+	gguf_close(gguf);
+	return path;
+}
+
+static void sessions_differ_in_their_adapters(void **state)
+{
+	struct slm_engine_params params = params_of(*state);
+	static const float none = 0, one = 1;
+	char *path = write_adapter(*state);
+	struct slm_adapter adapter = {.path = path, .scale = 1};
+	struct slm_session *sessions[2];
+	struct slm_engine *engine;
+	int32_t text[TEXT];
+
+	params.adapters = &adapter;
+	params.n_adapters = 1;
+	assert_int_equal(slm_engine_create(&params, &engine), 0);
+	fill_text(text, TEXT, 8);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(slm_session_create(engine, &sessions[i]), 0);
+		assert_int_equal(slm_session_sync(sessions[i], text, TEXT, NULL), 0);
+	}
+	assert_int_equal(slm_session_set_adapters(sessions[0], &none, 2), -EINVAL);
+	assert_int_equal(slm_session_set_adapters(sessions[0], &none, 1), 0);
+	assert_int_equal(slm_evaluate(sessions, 2), 0);
+	assert_true(slm_session_logits(sessions[0])[0] != slm_session_logits(sessions[1])[0]);
+	assert_int_equal(slm_session_set_adapters(sessions[0], &one, 1), 0);
+	assert_null(slm_session_logits(sessions[0]));
+	assert_int_equal(slm_evaluate(sessions, 2), 0);
+	assert_true(slm_session_logits(sessions[0])[0] == slm_session_logits(sessions[1])[0]);
+	slm_session_destroy(sessions[0]);
+	slm_session_destroy(sessions[1]);
+	slm_engine_destroy(engine);
+	(void)unlink(path);
+	free(path);
+}
+
 /* ---- devices ---- */
 
 static int count_devices(void *data, const struct slm_device *device)
@@ -594,6 +675,7 @@ int main(void)
 		cmocka_unit_test(there_are_as_many_sessions_as_asked_for),
 		cmocka_unit_test(embeddings_keep_to_capacities),
 		cmocka_unit_test(impossible_embeddings_are_refused),
+		cmocka_unit_test(sessions_differ_in_their_adapters),
 		cmocka_unit_test(devices_are_listed),
 	};
 

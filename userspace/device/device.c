@@ -129,6 +129,7 @@ int segment_create(struct device *device, const struct segment_params *params,
 	segment->max_outputs = params->max_outputs;
 	segment->max_runs = params->max_runs;
 	segment->max_pages = params->max_pages;
+	segment->n_adapters = params->graph->n_adapters;
 	*ret_segment = segment;
 	return 0;
 }
@@ -145,6 +146,7 @@ int segment_run(struct segment *segment, const struct step *step)
 	require(segment->device, step->n_outputs <= segment->max_outputs);
 	require(segment->device, step->n_runs > 0 && step->n_runs <= segment->max_runs);
 	require(segment->device, step->page_stride <= segment->max_pages);
+	require(segment->device, !step->adapter_scales || segment->n_adapters > 0);
 	return segment->device->ops->segment_run(segment, step);
 }
 

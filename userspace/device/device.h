@@ -74,7 +74,15 @@ struct step {
 	const float *rope[MODEL_ROPES_MAX]; /* [n_tokens][n_dims / 2][2]: cos, sin */
 	const uint32_t *pages[KV_GROUPS_MAX];
 	uint32_t page_stride;
+	/* [n_tokens][n_adapters of the graph]; NULL: no row has an adapter */
+	const float *adapter_scales;
 };
+
+/* Do ops of WHEN run in STEP? */
+static inline bool step_runs(const struct step *step, enum op_when when)
+{
+	return when == WHEN_ALWAYS || (when == WHEN_ADAPTED) == (step->adapter_scales != NULL);
+}
 
 /* ---- what a device holds ---- */
 
@@ -121,6 +129,7 @@ struct segment {
 	uint32_t max_outputs;
 	uint32_t max_runs;
 	uint32_t max_pages;
+	uint32_t n_adapters;
 };
 
 struct memory_info {

@@ -122,12 +122,13 @@ void engine_memory(const struct engine *engine, struct engine_estimate *ret_esti
 {
 	struct engine_estimate estimate = {
 		.weight_bytes = packed_bytes(engine->model),
+		.adapter_bytes = engine->low_rank ? low_rank_bytes(engine->low_rank) : 0,
 		.kv_bytes = all_kv_bytes(engine, engine->params.n_ctx),
 		.value_bytes = engine->values_bytes,
 		.available_bytes = host_available(engine),
 		.n_ctx = engine->params.n_ctx,
 	};
-	uint64_t fixed = estimate.weight_bytes + estimate.value_bytes;
+	uint64_t fixed = estimate.weight_bytes + estimate.adapter_bytes + estimate.value_bytes;
 
 	estimate.total_bytes = fixed + estimate.kv_bytes;
 	if (fixed < estimate.available_bytes)
@@ -142,10 +143,11 @@ static int check_memory(const struct engine *engine)
 
 	engine_memory(engine, &e);
 	log_info(engine->log,
-		 "memory: %" PRIu64 " MiB of weights, %" PRIu64 " MiB of cache for %" PRIu32
-		 " positions, %" PRIu64 " MiB of values; %" PRIu64 " MiB are available",
-		 e.weight_bytes / MIB, e.kv_bytes / MIB, e.n_ctx, e.value_bytes / MIB,
-		 e.available_bytes / MIB);
+		 "memory: %" PRIu64 " MiB of weights, %" PRIu64 " MiB of adapters, %" PRIu64
+		 " MiB of cache for %" PRIu32 " positions, %" PRIu64 " MiB of values; %" PRIu64
+		 " MiB are available",
+		 e.weight_bytes / MIB, e.adapter_bytes / MIB, e.kv_bytes / MIB, e.n_ctx,
+		 e.value_bytes / MIB, e.available_bytes / MIB);
 	if (e.total_bytes <= e.available_bytes || engine->params.ignore_memory)
 		return 0;
 	if (e.n_ctx_that_fits >= KV_PAGE)
@@ -164,17 +166,19 @@ static int check_memory(const struct engine *engine)
 
 /* ---- reading and planning ---- */
 
-static int read_model(struct engine *engine, const char *path)
+static int read_model(struct engine *engine, const struct engine_params *params)
 {
 	int r;
 
-	r = gguf_open(path, engine->log, &engine->gguf);
+	r = gguf_open(params->model_path, engine->log, &engine->gguf);
 	if (r == 0)
 		r = model_create(engine->gguf, engine->log, &engine->model);
 	if (r == 0)
-		r = graph_build(engine->model,
-				engine->params.embeddings ? GRAPH_EMBEDDINGS : GRAPH_LOGITS,
-				engine->log, &engine->graph);
+		r = engine_adapters_open(engine, params);
+	if (r == 0)
+		r = graph_build_adapted(engine->model,
+					params->embeddings ? GRAPH_EMBEDDINGS : GRAPH_LOGITS,
+					engine->low_rank, engine->log, &engine->graph);
 	if (r == 0)
 		r = fill_numbers(engine);
 	if (r < 0)
@@ -262,19 +266,22 @@ static int open_device(struct engine *engine, uint32_t i, const struct engine_pa
 static int make_weight(struct engine *engine, struct engine_device *device,
 		       const struct matrix *matrix)
 {
-	struct buffer_params params = {
-		.size_bytes = matrix_bytes(matrix),
-		.initial = matrix_data(matrix),
-		.read_only = true,
-	};
+	enum weight_form form = device_weight_form(device->device);
+	struct buffer_params params = {.read_only = true};
+	int r = 0;
 
 	if (device->weights[matrix->id])
 		return 0;
-	if (device_weight_form(device->device) == WEIGHTS_PACKED) {
+	if (matrix->id >= engine->model->n_matrices) {
+		r = engine_adapter_data(engine, matrix->id, form, &params);
+	} else if (form == WEIGHTS_PACKED) {
 		params.initial = packed_matrix(engine->packed, matrix->id);
 		params.size_bytes = packed_bytes_of(matrix);
+	} else {
+		params.initial = matrix_data(matrix);
+		params.size_bytes = matrix_bytes(matrix);
 	}
-	return buffer_create(device->device, &params, &device->weights[matrix->id]);
+	return r < 0 ? r : buffer_create(device->device, &params, &device->weights[matrix->id]);
 }
 
 static int make_cache(struct engine *engine, struct engine_device *device, const struct op *rope)
@@ -291,7 +298,7 @@ static int make_buffers(struct engine *engine, struct engine_device *device,
 	struct buffer_params values = {.size_bytes = engine->values_bytes};
 	int r = 0;
 
-	device->weights = calloc(engine->model->n_matrices, sizeof(struct buffer *));
+	device->weights = calloc(engine->graph->n_matrices, sizeof(struct buffer *));
 	device->kv = calloc(engine->model->n_layers, sizeof(struct buffer *));
 	if (!device->weights || !device->kv)
 		return log_oom(engine->log, "preparing a device");
@@ -337,7 +344,7 @@ static void release_device(struct engine *engine, struct engine_device *device)
 {
 	segment_destroy(device->segment);
 	buffer_destroy(device->values);
-	for (uint32_t i = 0; device->weights && i < engine->model->n_matrices; i++)
+	for (uint32_t i = 0; device->weights && i < engine->graph->n_matrices; i++)
 		buffer_destroy(device->weights[i]);
 	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
 		buffer_destroy(device->kv[i]);
@@ -437,7 +444,7 @@ static int load(struct engine *engine, const struct engine_params *params)
 {
 	int r;
 
-	r = read_model(engine, params->model_path);
+	r = read_model(engine, params);
 	if (r == 0 && !params->plan_only)
 		r = read_vocabulary(engine);
 	if (r == 0)
@@ -482,7 +489,7 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 
 	if (!engine)
 		return log_oom(params->log, "estimating the model");
-	r = read_model(engine, params->model_path);
+	r = read_model(engine, params);
 	if (r == 0)
 		r = device_list_create(DEVICES_NATIVE, engine->log, &engine->device_list);
 	if (r < 0)
@@ -503,6 +510,7 @@ void engine_destroy(struct engine *engine)
 	vocabulary_destroy(engine->vocabulary);
 	free(engine->value_offsets);
 	graph_destroy(engine->graph);
+	engine_adapters_close(engine);
 	model_destroy(engine->model);
 	gguf_close(engine->gguf);
 	(void)pthread_mutex_destroy(&engine->lock);

@@ -30,6 +30,12 @@ struct engine;
 struct session;
 struct vocabulary;
 
+/* A LoRA adapter (adapter.h) to load beside the model. */
+struct engine_adapter {
+	const char *path;
+	float scale; /* in sessions that say nothing else (session_set_adapters()); 0: not at work */
+};
+
 /* Zero in a number means its default. Lives only during the call. */
 struct engine_params {
 	const char *model_path;
@@ -42,6 +48,8 @@ struct engine_params {
 			      * embeddings are made */
 	enum kv_type kv_type;
 	enum activation_form activations;
+	const struct engine_adapter *adapters; /* [n_adapters], at most ADAPTERS_MAX */
+	uint32_t n_adapters;
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
 	bool embeddings;       /* results are normed hidden states, not logits: embedding.h */
@@ -53,6 +61,7 @@ struct engine_params {
 /* What a model would take, before it is loaded. */
 struct engine_estimate {
 	uint64_t weight_bytes;
+	uint64_t adapter_bytes;
 	uint64_t kv_bytes;
 	uint64_t value_bytes;
 	uint64_t total_bytes;
@@ -62,7 +71,7 @@ struct engine_estimate {
 };
 
 /*
- * 0; what reading the model gave (gguf.h, model.h); -ENODEV when the wanted device cannot be had;
+ * 0; what reading the model and its adapters gave (gguf.h, model.h, adapter.h); -ENODEV when the wanted device cannot be had;
  * -ENOMEM when the model does not fit (logged with the estimate) or memory is short; -EINVAL for
  * numbers out of range.
  */
@@ -89,6 +98,7 @@ uint32_t engine_n_batch(const struct engine *engine);
 bool engine_makes_embeddings(const struct engine *engine);
 /* Width of a row of results: n_vocab, or n_embd where embeddings are made. */
 uint32_t engine_n_result(const struct engine *engine);
+uint32_t engine_n_adapters(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);
 
 /*

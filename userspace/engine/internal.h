@@ -35,6 +35,7 @@ struct step_memory {
 	uint32_t *pages[KV_GROUPS_MAX];
 	float *rope[MODEL_ROPES_MAX];
 	double *frequencies[MODEL_ROPES_MAX];
+	float *adapter_scales;	 /* [n_batch][n_adapters] */
 	struct session **owners; /* [n_outputs], whose row of results it is */
 	uint32_t *output_positions;
 	float *crossing; /* a value on its way between devices */
@@ -46,6 +47,11 @@ struct engine {
 	const struct log *log;
 	struct gguf *gguf;
 	struct model *model;
+	struct gguf *adapter_files[ADAPTERS_MAX];
+	struct adapter *adapters[ADAPTERS_MAX];
+	float adapter_scales[ADAPTERS_MAX]; /* of new sessions */
+	uint32_t n_adapters;
+	struct low_rank_set *low_rank; /* NULL where there are none */
 	struct graph *graph;
 	struct vocabulary *vocabulary;
 	struct packed *packed;
@@ -71,12 +77,20 @@ struct session {
 	size_t n_done;	 /* its beginning that is in the cache */
 	size_t capacity;
 	struct kv_table tables[KV_GROUPS_MAX];
+	float adapter_scales[ADAPTERS_MAX];
 	float *result; /* [engine_n_result()], of the last token */
 	bool has_result;
 	session_observe_fn observe;
 	void *observe_data;
 	uint32_t observe_from;
 };
+
+/* adapters.c: what PARAMS name, of the model that has been read; closing takes half-opened ones. */
+int engine_adapters_open(struct engine *engine, const struct engine_params *params);
+void engine_adapters_close(struct engine *engine);
+/* Fills in what a buffer of matrix ID, which is an adapter's, begins with. */
+int engine_adapter_data(struct engine *engine, uint32_t id, enum weight_form form,
+			struct buffer_params *params);
 
 int step_memory_init(struct engine *engine);
 void step_memory_finish(struct engine *engine);

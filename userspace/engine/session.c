@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns a conversation's tokens and its share of the cache. Evaluating them is step.c. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ int session_create(struct engine *engine, struct session **ret_session)
 		return log_oom(engine->log, "starting a session");
 	}
 	session->engine = engine;
+	memcpy(session->adapter_scales, engine->adapter_scales, sizeof(session->adapter_scales));
 	session->result = calloc(engine_n_result(engine), sizeof(*session->result));
 	if (!session->result)
 		return log_oom(engine->log, "starting a session");
@@ -165,6 +167,29 @@ void session_clear(struct session *session)
 	(void)pthread_mutex_unlock(&session->engine->lock);
 	session->n_tokens = 0;
 	session->has_result = false;
+}
+
+int session_set_adapters(struct session *session, const float *scales, uint32_t n)
+{
+	const struct engine *engine = session->engine;
+
+	if (n != engine->n_adapters)
+		return log_error(engine->log, EINVAL, "%u scales are given for %u adapters", n,
+				 engine->n_adapters);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!isfinite(scales[i]))
+			return log_error(engine->log, EINVAL,
+					 "the scale of adapter %u is no finite number", i);
+	}
+	if (n == 0 || memcmp(session->adapter_scales, scales, n * sizeof(*scales)) == 0)
+		return 0;
+	/* What is in the cache went through the adapters of before. */
+	(void)pthread_mutex_lock(&session->engine->lock);
+	memcpy(session->adapter_scales, scales, n * sizeof(*scales));
+	forget_from(session, 0);
+	(void)pthread_mutex_unlock(&session->engine->lock);
+	session->has_result = false;
+	return 0;
 }
 
 int session_append(struct session *session, int32_t token)

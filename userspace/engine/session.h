@@ -25,6 +25,13 @@ int session_sync(struct session *session, const int32_t *tokens, size_t n, size_
 /* Forgets the text and what the cache holds of it. */
 void session_clear(struct session *session);
 
+/*
+ * From now on the session's text is evaluated with the engine's adapters at these SCALES [N], N being
+ * engine_n_adapters(); 0 leaves one out. Where one changes, nothing of the text counts as evaluated.
+ * 0; -EINVAL for another N or a scale that is no finite number.
+ */
+int session_set_adapters(struct session *session, const float *scales, uint32_t n);
+
 /* Adds one token to the text: what decoding does. As session_sync() otherwise. */
 int session_append(struct session *session, int32_t token);
 

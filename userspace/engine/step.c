@@ -26,6 +26,8 @@ int step_memory_init(struct engine *engine)
 	memory->output_positions = calloc(params->n_outputs, sizeof(*memory->output_positions));
 	memory->runs = calloc(params->n_sessions, sizeof(*memory->runs));
 	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
+	memory->adapter_scales =
+		calloc((size_t)params->n_batch * engine->n_adapters + 1, sizeof(float));
 	memory->crossing = calloc((size_t)params->n_batch * engine->model->n_embd, sizeof(float));
 	memory->result = calloc(engine_n_result(engine), sizeof(float));
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
@@ -45,8 +47,8 @@ int step_memory_init(struct engine *engine)
 	}
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
-			       memory->runs && memory->run_owners && memory->crossing &&
-			       memory->result
+			       memory->runs && memory->run_owners && memory->adapter_scales &&
+			       memory->crossing && memory->result
 		       ? 0
 		       : -ENOMEM;
 }
@@ -63,6 +65,7 @@ void step_memory_finish(struct engine *engine)
 	free(memory->output_positions);
 	free(memory->runs);
 	free(memory->run_owners);
+	free(memory->adapter_scales);
 	free(memory->crossing);
 	free(memory->result);
 	for (int i = 0; i < KV_GROUPS_MAX; i++)
@@ -86,6 +89,18 @@ static bool wants_output(const struct session *session, size_t position)
 	       (session->observe && position >= session->observe_from);
 }
 
+static void add_adapters(const struct engine *engine, struct step *step, uint32_t row,
+			 const struct session *session)
+{
+	float *scales = engine->step.adapter_scales + (size_t)row * engine->n_adapters;
+
+	for (uint32_t i = 0; i < engine->n_adapters; i++) {
+		scales[i] = session->adapter_scales[i];
+		if (scales[i] != 0)
+			step->adapter_scales = engine->step.adapter_scales;
+	}
+}
+
 /* One row of the step: token POSITION of the session. */
 static void add_row(struct engine *engine, struct step *step, struct session *session,
 		    size_t position)
@@ -96,6 +111,7 @@ static void add_row(struct engine *engine, struct step *step, struct session *se
 	memory->tokens[row] = session->tokens[position];
 	memory->positions[row] = (uint32_t)position;
 	memory->row_runs[row] = step->n_runs;
+	add_adapters(engine, step, row, session);
 	if (wants_output(session, position)) {
 		memory->owners[step->n_outputs] = session;
 		memory->output_positions[step->n_outputs] = (uint32_t)position;

@@ -17,6 +17,8 @@ static const char *const op_names[OP_KINDS] = {
 	[OP_EXPERT_GLU] = "expert_glu",
 	[OP_EXPERT_MATMUL] = "expert_matmul",
 	[OP_MIX] = "mix",
+	[OP_ADAPT] = "adapt",
+	[OP_GATE] = "gate",
 };
 
 const char *op_kind_name(enum op_kind kind)

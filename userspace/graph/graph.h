@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "low_rank.h"
 #include "model.h"
 
 enum {
@@ -51,7 +52,19 @@ enum op_kind {
 	/* out[0] = scale * sum over the experts used of weight * part of in[0] (+ add); in[1] = as
 	 * above */
 	OP_MIX,
+	/* Each value I of in, in place (out is in): column c times the step's scale of the row for
+	 * adapter adapters[I][c]; 0 where that is 0, whatever was there */
+	OP_ADAPT,
+	/* out[0] = act(in[0]) * in[1] */
+	OP_GATE,
 	OP_KINDS,
+};
+
+/* In which steps an op runs: adapters cost nothing where nobody uses one. */
+enum op_when {
+	WHEN_ALWAYS,
+	WHEN_PLAIN,   /* no row has an adapter */
+	WHEN_ADAPTED, /* some row has */
 };
 
 enum value_rows {
@@ -67,13 +80,15 @@ struct value {
 
 struct op {
 	enum op_kind kind;
+	enum op_when when;
 	int32_t layer; /* -1 outside the layers */
 	int32_t in[3]; /* values, or NO_VALUE */
 	int32_t add;
-	int32_t out[OP_WEIGHTS_MAX];
+	int32_t out[OP_WEIGHTS_MAX]; /* one that is in[] or add too is changed in place */
 	uint32_t n_weights;
 	const struct matrix *weight[OP_WEIGHTS_MAX];
-	struct vector bias[OP_WEIGHTS_MAX]; /* n == 0: none */
+	struct vector bias[OP_WEIGHTS_MAX];	/* n == 0: none */
+	struct vector adapters[OP_WEIGHTS_MAX]; /* OP_ADAPT: of each column, as a float */
 	struct vector norm;
 	float eps;
 	float scale; /* OP_EMBED, OP_MATMUL, OP_ATTENTION, OP_MIX */
@@ -104,7 +119,9 @@ struct graph {
 	uint32_t n_ops;
 	struct kv_group kv_groups[KV_GROUPS_MAX];
 	uint32_t n_kv_groups;
-	int32_t result; /* the value that holds what is wanted: ROWS_OUTPUTS */
+	uint32_t n_matrices; /* the ids of weights lie below */
+	uint32_t n_adapters; /* 0: no op is WHEN_ADAPTED */
+	int32_t result;	     /* the value that holds what is wanted: ROWS_OUTPUTS */
 };
 
 const char *op_kind_name(enum op_kind kind);
@@ -118,6 +135,11 @@ enum graph_result {
 /* Builds the graph of MODEL, which must outlive it. 0 or -ENOMEM. */
 int graph_build(const struct model *model, enum graph_result result, const struct log *log,
 		struct graph **ret_graph);
+
+/* The same with what ADAPTERS add, which outlive it too; NULL: nothing. */
+int graph_build_adapted(const struct model *model, enum graph_result result,
+			const struct low_rank_set *adapters, const struct log *log,
+			struct graph **ret_graph);
 void graph_destroy(struct graph *graph);
 
 /* Multiply-adds count as two. N_TOKENS rows, of which N_OUTPUTS are wanted, at DEPTH positions. */

@@ -15,6 +15,7 @@ DEFINE_CLEANUP(struct graph, graph_destroy)
 /* Appending may fail once; the failure is kept and asked for at the end. */
 struct builder {
 	struct graph *graph;
+	const struct low_rank_set *adapters; /* NULL: none */
 	size_t values_capacity;
 	size_t ops_capacity;
 	int error;
@@ -100,6 +101,92 @@ static void set_matmul(struct builder *b, struct op *op, uint32_t i, const struc
 	op->n_weights = i + 1;
 }
 
+/* ---- adapters ---- */
+
+static bool is_adapted(const struct builder *b, const struct op *op)
+{
+	for (uint32_t i = 0; i < op->n_weights; i++) {
+		if (low_rank_of(b->adapters, op->weight[i]))
+			return true;
+	}
+	return false;
+}
+
+/* scale * B T onto the result that LIKE gave. */
+static void add_expansion(struct builder *b, const struct op *like, uint32_t i,
+			  const struct low_rank *low, int32_t t)
+{
+	struct op op = new_op(OP_MATMUL, like->layer, t);
+
+	op.when = WHEN_ADAPTED;
+	op.scale = like->scale;
+	op.n_weights = 1;
+	op.weight[0] = &low->b;
+	op.add = like->out[i];
+	op.out[0] = like->out[i];
+	add_op(b, &op);
+}
+
+/* What adapters add to the products of the matmul OP: A x, scaled for each row, then B of that. */
+static void add_adapters(struct builder *b, const struct op *op)
+{
+	struct op down = new_op(OP_MATMUL, op->layer, op->in[0]), adapt;
+	uint32_t indices[OP_WEIGHTS_MAX], n = 0;
+
+	adapt = new_op(OP_ADAPT, op->layer, NO_VALUE);
+	down.when = adapt.when = WHEN_ADAPTED;
+	down.norm = op->norm;
+	down.eps = op->eps;
+	for (uint32_t i = 0; i < op->n_weights; i++) {
+		const struct low_rank *low = low_rank_of(b->adapters, op->weight[i]);
+
+		if (!low)
+			continue;
+		set_matmul(b, &down, n, &low->a, (struct vector){0}, "low");
+		adapt.in[n] = adapt.out[n] = down.out[n];
+		adapt.adapters[n] = low->adapters;
+		indices[n++] = i;
+	}
+	if (n == 0)
+		return;
+	add_op(b, &down);
+	add_op(b, &adapt);
+	for (uint32_t k = 0; k < n; k++)
+		add_expansion(b, op, indices[k], low_rank_of(b->adapters, op->weight[indices[k]]),
+			      down.out[k]);
+}
+
+static void add_matmul(struct builder *b, const struct op *op)
+{
+	add_op(b, op);
+	add_adapters(b, op);
+}
+
+/* A glu that is not adapted, and its parts for the steps in which it is. */
+static void add_glu(struct builder *b, struct op *op)
+{
+	struct op parts = new_op(OP_MATMUL, op->layer, op->in[0]), gate;
+
+	if (!is_adapted(b, op)) {
+		add_op(b, op);
+		return;
+	}
+	op->when = WHEN_PLAIN;
+	add_op(b, op);
+	parts.when = WHEN_ADAPTED;
+	parts.norm = op->norm;
+	parts.eps = op->eps;
+	set_matmul(b, &parts, 0, op->weight[0], (struct vector){0}, "gate");
+	set_matmul(b, &parts, 1, op->weight[1], (struct vector){0}, "up");
+	add_matmul(b, &parts);
+	gate = new_op(OP_GATE, op->layer, parts.out[0]);
+	gate.when = WHEN_ADAPTED;
+	gate.in[1] = parts.out[1];
+	gate.activation = op->activation;
+	gate.out[0] = op->out[0];
+	add_op(b, &gate);
+}
+
 /* W in (+ bias), of which the residual stream ADD gets its share */
 static int32_t matmul(struct builder *b, int32_t layer, int32_t in, const struct matrix *weight,
 		      struct vector bias, int32_t add, const char *name)
@@ -110,7 +197,7 @@ static int32_t matmul(struct builder *b, int32_t layer, int32_t in, const struct
 	if (add != NO_VALUE)
 		op.scale = b->graph->model->residual_scale;
 	set_matmul(b, &op, 0, weight, bias, name);
-	add_op(b, &op);
+	add_matmul(b, &op);
 	return op.out[0];
 }
 
@@ -172,7 +259,7 @@ static int32_t attention_block(struct builder *b, int32_t i, const struct model_
 	set_matmul(b, &qkv, 0, layer->q, layer->q_bias, "q");
 	set_matmul(b, &qkv, 1, layer->k, layer->k_bias, "k");
 	set_matmul(b, &qkv, 2, layer->v, layer->v_bias, "v");
-	add_op(b, &qkv);
+	add_matmul(b, &qkv);
 
 	rope = new_op(OP_ROPE, i, qkv.out[0]);
 	rope.in[1] = qkv.out[1];
@@ -228,7 +315,7 @@ static int32_t expert_block(struct builder *b, int32_t i, const struct model_lay
 	scores.norm = layer->ffn_norm;
 	scores.eps = model->norm_eps;
 	set_matmul(b, &scores, 0, layer->router, (struct vector){0}, "scores");
-	add_op(b, &scores);
+	add_matmul(b, &scores);
 
 	route = new_op(OP_ROUTE, i, scores.out[0]);
 	route.n_used = n_used;
@@ -271,7 +358,7 @@ static int32_t ffn_block(struct builder *b, int32_t i, const struct model_layer 
 		return expert_block(b, i, layer, x);
 	set_glu(b, &glu, layer);
 	glu.out[0] = add_value(b, "ff", rows_of(b, x), layer->n_ff);
-	add_op(b, &glu);
+	add_glu(b, &glu);
 
 	if (layer->post_ffn_norm.n == 0)
 		return matmul(b, i, glu.out[0], layer->down, none, x, "x");
@@ -303,20 +390,23 @@ static int32_t head_block(struct builder *b, int32_t x)
 	op.eps = model->norm_eps;
 	op.scale = model->logit_scale;
 	set_matmul(b, &op, 0, model->output, (struct vector){0}, "logits");
-	add_op(b, &op);
+	add_matmul(b, &op);
 	return op.out[0];
 }
 
-int graph_build(const struct model *model, enum graph_result result, const struct log *log,
-		struct graph **ret_graph)
+int graph_build_adapted(const struct model *model, enum graph_result result,
+			const struct low_rank_set *adapters, const struct log *log,
+			struct graph **ret_graph)
 {
 	_cleanup_(graph_destroy_p) struct graph *graph = calloc(1, sizeof(*graph));
-	struct builder b = {.graph = graph};
+	struct builder b = {.graph = graph, .adapters = adapters};
 	int32_t x;
 
 	if (!graph)
 		return log_oom(log, "building the graph");
 	graph->model = model;
+	graph->n_matrices = adapters ? adapters->n_matrices : model->n_matrices;
+	graph->n_adapters = adapters ? adapters->n_adapters : 0;
 	x = embed(&b);
 	for (uint32_t i = 0; i < model->n_layers; i++)
 		x = layer_block(&b, i, x);
@@ -326,4 +416,10 @@ int graph_build(const struct model *model, enum graph_result result, const struc
 		return log_oom(log, "building the graph");
 	*ret_graph = TAKE(graph);
 	return 0;
+}
+
+int graph_build(const struct model *model, enum graph_result result, const struct log *log,
+		struct graph **ret_graph)
+{
+	return graph_build_adapted(model, result, NULL, log, ret_graph);
 }

@@ -15,7 +15,7 @@ static int take_params(const struct slm_embed_params *params, const struct log *
 		       struct slm_embed_params *ret)
 {
 	struct slm_embed_params taken = {.size_bytes = sizeof(taken)};
-	int r = params ? struct_take(&taken, sizeof(taken), params) : 0;
+	int r = params ? struct_take(&taken, sizeof(taken), params, log) : 0;
 
 	if (r < 0)
 		return r;

@@ -13,6 +13,7 @@ DEFINE_CLEANUP(struct slm_engine, slm_engine_destroy)
 
 _Static_assert((int)SLM_KV_F16 == (int)KV_F16 && (int)SLM_KV_Q8_0 == (int)KV_Q8_0,
 	       "types are the same");
+_Static_assert((int)SLM_ADAPTERS_MAX == (int)ADAPTERS_MAX, "limits are the same");
 
 #define ENGINE_FLAGS (SLM_ENGINE_IGNORE_MEMORY | SLM_ENGINE_EMBEDDINGS)
 
@@ -21,6 +22,7 @@ struct taken_params {
 	struct slm_engine_params caller;
 	struct engine_params params;
 	struct progress progress;
+	struct engine_adapter adapters[SLM_ADAPTERS_MAX];
 	char *cache_dir;
 };
 
@@ -51,6 +53,29 @@ static int check_params(const struct slm_engine_params *caller, const struct log
 	return 0;
 }
 
+static int take_adapters(struct taken_params *taken, const struct log *log)
+{
+	const struct slm_engine_params *caller = &taken->caller;
+
+	if (caller->n_adapters > SLM_ADAPTERS_MAX)
+		return log_error(log, EINVAL, "%zu adapters are too many: at most %d",
+				 caller->n_adapters, SLM_ADAPTERS_MAX);
+	if (caller->n_adapters > 0 && !caller->adapters)
+		return log_error(log, EINVAL, "%zu adapters are announced and none is there",
+				 caller->n_adapters);
+	for (size_t i = 0; i < caller->n_adapters; i++) {
+		const struct slm_adapter *adapter = &caller->adapters[i];
+
+		if (!adapter->path || adapter->reserved != 0)
+			return log_error(log, EINVAL,
+					 "adapter %zu has no path or sets what is "
+					 "reserved",
+					 i);
+		taken->adapters[i] = (struct engine_adapter){adapter->path, adapter->scale};
+	}
+	return 0;
+}
+
 static int choose_cache_dir(struct taken_params *taken, const struct log *log)
 {
 	const char *wanted = taken->caller.cache_dir;
@@ -70,6 +95,8 @@ static int take_params(struct taken_params *taken, const struct log *log)
 	int r = check_params(caller, log);
 
 	if (r == 0)
+		r = take_adapters(taken, log);
+	if (r == 0)
 		r = choose_cache_dir(taken, log);
 	if (r < 0)
 		return r;
@@ -82,6 +109,8 @@ static int take_params(struct taken_params *taken, const struct log *log)
 		.n_sessions = caller->n_sessions,
 		.n_batch = caller->n_batch,
 		.kv_type = (enum kv_type)caller->kv_type,
+		.adapters = taken->adapters,
+		.n_adapters = (uint32_t)caller->n_adapters,
 		.cache_dir = taken->cache_dir,
 		.ignore_memory = caller->flags & SLM_ENGINE_IGNORE_MEMORY,
 		.embeddings = caller->flags & SLM_ENGINE_EMBEDDINGS,
@@ -159,6 +188,7 @@ int slm_estimate(const struct slm_engine_params *params, struct slm_estimate *re
 				   .available_bytes = estimate.available_bytes,
 				   .n_ctx = estimate.n_ctx,
 				   .n_ctx_that_fits = estimate.n_ctx_that_fits,
+				   .adapter_bytes = estimate.adapter_bytes,
 			   },
 			   sizeof(*ret_estimate));
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "cleanup.h"
 #include "library.h"
 
@@ -34,6 +35,11 @@ void slm_session_destroy(struct slm_session *session)
 int slm_session_sync(struct slm_session *session, const int32_t *tokens, size_t n, size_t *ret_kept)
 {
 	return session_sync(session->session, tokens, n, ret_kept);
+}
+
+int slm_session_set_adapters(struct slm_session *session, const float *scales, size_t n)
+{
+	return session_set_adapters(session->session, scales, (uint32_t)MIN(n, UINT32_MAX));
 }
 
 const int32_t *slm_session_tokens(const struct slm_session *session, size_t *ret_n)

@@ -13,6 +13,7 @@
 
 #include "array.h"
 #include "cleanup.h"
+#include "adapter.h"
 #include "model_reader.h"
 
 DEFINE_CLEANUP(struct model, model_destroy)
@@ -406,6 +407,12 @@ static int read_model(struct reader *reader)
 {
 	int r;
 
+	if (gguf_is_adapter(reader->gguf))
+		return log_error(
+			reader->log, EBADMSG,
+			"%s is an adapter and no model: load the model that it was made for, "
+			"with --lora %s",
+			gguf_name(reader->gguf), gguf_name(reader->gguf));
 	r = find_arch(reader);
 	if (r == 0)
 		r = read_sizes(reader);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns the way from options to a loaded engine, with a progress bar while weights are packed. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,15 @@ static const struct option_spec engine_specs[] = {
 		.max = 8192,
 	},
 	PLACE_SPECS,
+	{
+		.name = "lora",
+		.kind = OPTION_TEXTS,
+		.offset = offsetof(struct engine_values, adapters),
+		.value = "FILE[=SCALE]",
+		.help = "add the LoRA adapter in FILE, SCALE times (1); may be given several "
+			"times",
+		.completion = COMPLETE_FILES,
+	},
 };
 
 static const struct option_spec engine_place_specs[] = {DEVICE_SPEC, PLACE_SPECS};
@@ -120,6 +130,51 @@ static int find_cache(char **ret_dir, const struct log *log)
 	return 0;
 }
 
+/* "FILE" or "FILE=SCALE"; a name with = in it counts as a name where no number follows the last. */
+static int read_adapter(struct engine_setup *setup, const char *text, const struct log *log)
+{
+	uint32_t i = setup->params.n_adapters;
+	const char *equals = strrchr(text, '=');
+	size_t n = strlen(text);
+	double scale = 1;
+
+	if (equals && equals[1] != '\0') {
+		char *end;
+		double number = strtod(equals + 1, &end);
+
+		if (*end == '\0') {
+			scale = number;
+			n = (size_t)(equals - text);
+		}
+	}
+	if (n == 0 || !isfinite((float)scale))
+		return log_error(log, EINVAL,
+				 "--lora must be FILE or FILE=SCALE, SCALE being a finite number, "
+				 "not '%s'",
+				 text);
+	setup->adapter_paths[i] = strndup(text, n);
+	if (!setup->adapter_paths[i])
+		return log_oom(log, "reading the options");
+	setup->adapters[i] = (struct engine_adapter){setup->adapter_paths[i], (float)scale};
+	setup->params.n_adapters++;
+	return 0;
+}
+
+static int read_adapters(struct engine_setup *setup, const struct option_texts *texts,
+			 const struct log *log)
+{
+	int r = 0;
+
+	if (texts->n > ADAPTERS_MAX)
+		return log_error(log, EINVAL,
+				 "--lora is given %u times, and %d adapters are the most", texts->n,
+				 ADAPTERS_MAX);
+	setup->params.adapters = setup->adapters;
+	for (uint32_t i = 0; i < texts->n && r == 0; i++)
+		r = read_adapter(setup, texts->items[i], log);
+	return r;
+}
+
 enum exit_code engine_setup_init(struct engine_setup *setup, const struct program *program,
 				 const struct engine_values *values, const char *model)
 {
@@ -149,13 +204,16 @@ enum exit_code engine_setup_init(struct engine_setup *setup, const struct progra
 		.progress = &setup->progress,
 		.log = log,
 	};
-	return EXIT_CODE_DONE;
+	r = read_adapters(setup, &values->adapters, log);
+	return r == -EINVAL ? EXIT_CODE_USAGE : exit_code_of(STAGE_MODEL, r);
 }
 
 void engine_setup_finish(struct engine_setup *setup)
 {
 	free(setup->path);
 	free(setup->cache_dir);
+	for (uint32_t i = 0; i < ADAPTERS_MAX; i++)
+		free(setup->adapter_paths[i]);
 }
 
 enum exit_code engine_setup_load(struct engine_setup *setup, struct engine **ret_engine)

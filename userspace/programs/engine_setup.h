@@ -12,8 +12,9 @@ struct engine_values {
 	uint32_t n_threads;
 	uint32_t n_ctx;
 	uint32_t n_batch;
-	int kv_type;	 /* enum kv_type */
-	int activations; /* enum activation_form */
+	int kv_type;		      /* enum kv_type */
+	int activations;	      /* enum activation_form */
+	struct option_texts adapters; /* "FILE" or "FILE=SCALE" */
 	bool use_cache;
 	bool ignore_memory;
 };
@@ -27,6 +28,8 @@ struct engine_setup {
 	struct engine_params params;
 	char *path;
 	char *cache_dir;
+	char *adapter_paths[ADAPTERS_MAX];
+	struct engine_adapter adapters[ADAPTERS_MAX];
 	struct progress progress;
 	struct progress_bar bar;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter.h"
 #include "array.h"
 #include "cleanup.h"
 #include "commands.h"
@@ -265,6 +266,36 @@ static void print_parts(const struct gguf *gguf)
 	}
 }
 
+static void print_text_of(const struct gguf *gguf, const char *key, const char *fallback)
+{
+	struct gguf_string text = {fallback, strlen(fallback)};
+
+	(void)gguf_get_string(gguf, key, NULL, &text);
+	visible_print(text.data, text.size, false, stdout);
+}
+
+/* Ranks may differ from tensor to tensor: the largest is shown. */
+static void print_adapter(const struct gguf *gguf)
+{
+	uint64_t rank = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < gguf_n_tensors(gguf); i++) {
+		const struct gguf_tensor *tensor = gguf_tensor(gguf, i);
+		const char *end = tensor->name.data + tensor->name.size;
+
+		if (tensor->name.size < 7 || memcmp(end - 7, ".lora_a", 7) != 0)
+			continue;
+		rank = MAX(rank, tensor->dims[1]);
+		n++;
+	}
+	(void)printf("An adapter (");
+	print_text_of(gguf, "adapter.type", "of no type");
+	(void)printf(") for models of architecture ");
+	print_text_of(gguf, "general.architecture", "unknown");
+	(void)printf(": %zu tensors adapted, rank %" PRIu64 "; load it with --lora\n", n, rank);
+}
+
 static enum exit_code print_text(const struct gguf *gguf, bool full, const struct log *log)
 {
 	char size[SIZE_TEXT_MAX];
@@ -275,6 +306,8 @@ static enum exit_code print_text(const struct gguf *gguf, bool full, const struc
 		     size_text(gguf_file_bytes(gguf), size));
 	if (gguf_n_parts(gguf) > 1)
 		print_parts(gguf);
+	if (gguf_is_adapter(gguf))
+		print_adapter(gguf);
 	(void)printf("\n%zu keys:\n", gguf_n_values(gguf));
 	print_metadata(gguf, full);
 	(void)printf("\n%zu tensors:\n", gguf_n_tensors(gguf));

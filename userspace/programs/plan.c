@@ -48,11 +48,11 @@ const struct options plan_options = {
 
 static json_t *memory_json(const struct engine_estimate *e)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:i}", "weight_bytes",
-			 (json_int_t)e->weight_bytes, "kv_bytes", (json_int_t)e->kv_bytes,
-			 "value_bytes", (json_int_t)e->value_bytes, "total_bytes",
-			 (json_int_t)e->total_bytes, "available_bytes",
-			 (json_int_t)e->available_bytes, "fits",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:i}", "weight_bytes",
+			 (json_int_t)e->weight_bytes, "adapter_bytes", (json_int_t)e->adapter_bytes,
+			 "kv_bytes", (json_int_t)e->kv_bytes, "value_bytes",
+			 (json_int_t)e->value_bytes, "total_bytes", (json_int_t)e->total_bytes,
+			 "available_bytes", (json_int_t)e->available_bytes, "fits",
 			 e->total_bytes <= e->available_bytes, "ctx_that_fits",
 			 (int)e->n_ctx_that_fits);
 }
@@ -92,13 +92,15 @@ static enum exit_code print_json(const struct engine *engine, const struct engin
 static void print_memory(const struct engine_estimate *e)
 {
 	char weights[SIZE_TEXT_MAX], kv[SIZE_TEXT_MAX], values[SIZE_TEXT_MAX];
-	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX];
+	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX], adapters[SIZE_TEXT_MAX];
 
-	(void)printf("\nweights %s + cache %s (context of %" PRIu32 ") + values %s = %s; "
+	(void)printf("\nweights %s", size_text(e->weight_bytes, weights));
+	if (e->adapter_bytes > 0)
+		(void)printf(" + adapters %s", size_text(e->adapter_bytes, adapters));
+	(void)printf(" + cache %s (context of %" PRIu32 ") + values %s = %s; "
 		     "available %s: %s\n",
-		     size_text(e->weight_bytes, weights), size_text(e->kv_bytes, kv), e->n_ctx,
-		     size_text(e->value_bytes, values), size_text(e->total_bytes, total),
-		     size_text(e->available_bytes, available),
+		     size_text(e->kv_bytes, kv), e->n_ctx, size_text(e->value_bytes, values),
+		     size_text(e->total_bytes, total), size_text(e->available_bytes, available),
 		     e->total_bytes <= e->available_bytes ? "fits" : "does not fit");
 	if (e->total_bytes > e->available_bytes && e->n_ctx_that_fits > 0)
 		(void)printf("a context of %" PRIu32 " would fit\n", e->n_ctx_that_fits);

@@ -32,6 +32,8 @@ static const op_fn op_functions[OP_KINDS] = {
 	[OP_EXPERT_GLU] = cpu_experts,
 	[OP_EXPERT_MATMUL] = cpu_experts,
 	[OP_MIX] = cpu_mix,
+	[OP_ADAPT] = cpu_adapt,
+	[OP_GATE] = cpu_gate,
 };
 
 /* ---- choice of kernels ---- */
@@ -290,7 +292,7 @@ static int cpu_segment_create(struct device *base, const struct segment_params *
 	segment->base.device = base;
 	segment->params = *params;
 	segment->params.weights =
-		copy_of(params->weights, graph->model->n_matrices, sizeof(*params->weights));
+		copy_of(params->weights, graph->n_matrices, sizeof(*params->weights));
 	segment->params.kv = copy_of(params->kv, graph->model->n_layers, sizeof(*params->kv));
 	segment->params.value_offsets =
 		copy_of(params->value_offsets, graph->n_values, sizeof(*params->value_offsets));
@@ -309,7 +311,7 @@ static void run_member(void *arg, unsigned index)
 	for (uint32_t i = 0; i < params->n_ops; i++) {
 		const struct op *op = &params->graph->ops[params->first_op + i];
 
-		if (cpu_n_rows(run, op) > 0)
+		if (cpu_n_rows(run, op) > 0 && step_runs(run->step, op->when))
 			op_functions[op->kind](run, op, index);
 	}
 }

@@ -66,6 +66,8 @@ void cpu_matmul(const struct cpu_run *run, const struct op *op, unsigned index);
 void cpu_route(const struct cpu_run *run, const struct op *op, unsigned index);
 void cpu_experts(const struct cpu_run *run, const struct op *op, unsigned index);
 void cpu_mix(const struct cpu_run *run, const struct op *op, unsigned index);
+void cpu_adapt(const struct cpu_run *run, const struct op *op, unsigned index);
+void cpu_gate(const struct cpu_run *run, const struct op *op, unsigned index);
 void cpu_rope(const struct cpu_run *run, const struct op *op, unsigned index);
 void cpu_attention(const struct cpu_run *run, const struct op *op, unsigned index);
 

@@ -60,9 +60,11 @@ static struct launch_size vector_size(const struct opencl_device *device,
 	switch (shape->kind) {
 	case LAUNCH_EMBED:
 		return columns_by_rows((uint32_t)div_up(shape->n_cols, 4), shape->n_rows);
+	case LAUNCH_GATE:
+		return columns_by_rows((uint32_t)div_up(shape->n_cols, 16), shape->n_rows);
 	case LAUNCH_SELECT:
-		return columns_by_rows(shape->n_cols, shape->n_rows);
 	case LAUNCH_MIX:
+	case LAUNCH_ADAPT:
 		return columns_by_rows(shape->n_cols, shape->n_rows);
 	case LAUNCH_ROUTE:
 		return columns_by_rows(1, shape->n_rows);
@@ -108,6 +110,9 @@ static struct launch_size lane_size(const struct opencl_device *device,
 	case LAUNCH_EMBED:
 		return columns_by_rows((uint32_t)div_up(shape->n_cols, 4), shape->n_rows);
 	case LAUNCH_SELECT:
+	case LAUNCH_MIX:
+	case LAUNCH_ADAPT:
+	case LAUNCH_GATE:
 		return columns_by_rows(shape->n_cols, shape->n_rows);
 	case LAUNCH_MATMUL:
 		return (struct launch_size){
@@ -115,8 +120,6 @@ static struct launch_size lane_size(const struct opencl_device *device,
 			{(size_t)shape->n_tiles * lanes,
 			 shape->n_rows == 1 ? 1 : div_up(shape->n_rows, LANE_WIDTH)},
 			{lanes, 1}};
-	case LAUNCH_MIX:
-		return columns_by_rows(shape->n_cols, shape->n_rows);
 	case LAUNCH_ROUTE:
 		return columns_by_rows(1, shape->n_rows);
 	case LAUNCH_PREPARE:

@@ -20,13 +20,15 @@ enum launch_kind {
 	LAUNCH_ROUTE,
 	LAUNCH_EXPERTS,
 	LAUNCH_MIX,
+	LAUNCH_ADAPT,
+	LAUNCH_GATE,
 };
 
 /* What decides a launch's size. */
 struct launch_shape {
 	enum launch_kind kind;
 	uint32_t n_rows;  /* of activations, in this step */
-	uint32_t n_cols;  /* embed, select, mix */
+	uint32_t n_cols;  /* embed, select, mix, adapt, gate */
 	uint32_t per_row; /* experts: pairs of each row; prepare for them: rows of each, 0 else */
 	uint32_t n_tiles; /* of weight rows */
 	uint32_t n_head;

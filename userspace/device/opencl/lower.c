@@ -26,6 +26,7 @@ struct lowering {
 	const struct segment_params *params;
 	float *vectors; /* what goes into segment->vectors */
 	size_t n_vectors, vectors_capacity;
+	enum op_when when; /* of the op at hand */
 };
 
 /* Arguments of one kernel, in order. */
@@ -101,6 +102,7 @@ static int add_launch(struct lowering *low, const char *one, const char *many,
 		return log_oom(low->device->base.log, "preparing a segment");
 	launch = &segment->launches[segment->n_launches];
 	*launch = *like;
+	launch->when = low->when;
 	r = make_kernel(low, one, args, &launch->one);
 	if (r < 0)
 		return r;
@@ -436,6 +438,55 @@ static int lower_mix(struct lowering *low, const struct op *op)
 	return add_launch(low, "mix_rows", NULL, &args, &launch);
 }
 
+static int lower_adapt_value(struct lowering *low, const struct op *op, int i)
+{
+	uint32_t n_cols = low->params->graph->values[op->out[i]].n_cols;
+	const struct launch launch = {.shape = {.kind = LAUNCH_ADAPT, .n_cols = n_cols},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+	cl_uint adapters;
+	int r;
+
+	r = add_vector(low, &op->adapters[i], &adapters);
+	if (r < 0)
+		return r;
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->vectors);
+	arg_uint(&args, value_at(low, op->out[i]));
+	arg_uint(&args, adapters);
+	arg_uint(&args, n_cols);
+	arg_uint(&args, low->params->graph->n_adapters);
+	arg_uint(&args, launch.of_outputs);
+	return add_launch(low, "adapt_rows", NULL, &args, &launch);
+}
+
+static int lower_adapt(struct lowering *low, const struct op *op)
+{
+	int r = 0;
+
+	for (int i = 0; i < OP_WEIGHTS_MAX && op->out[i] != NO_VALUE && r == 0; i++)
+		r = lower_adapt_value(low, op, i);
+	return r;
+}
+
+static int lower_gate(struct lowering *low, const struct op *op)
+{
+	uint32_t n_cols = low->params->graph->values[op->out[0]].n_cols;
+	const struct launch launch = {.shape = {.kind = LAUNCH_GATE, .n_cols = n_cols},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+
+	arg_memory(&args, low->segment->step);
+	arg_memory(&args, values_memory(low));
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, value_at(low, op->in[1]));
+	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, n_cols);
+	arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
+	return add_launch(low, "gate_rows", NULL, &args, &launch);
+}
+
 static int lower_rope(struct lowering *low, const struct op *op)
 {
 	const struct rope *rope = &low->params->graph->model->ropes[op->rope];
@@ -529,6 +580,8 @@ static const lower_fn lower_functions[OP_KINDS] = {
 	[OP_EXPERT_GLU] = lower_experts,
 	[OP_EXPERT_MATMUL] = lower_experts,
 	[OP_MIX] = lower_mix,
+	[OP_ADAPT] = lower_adapt,
+	[OP_GATE] = lower_gate,
 };
 
 bool opencl_supports(const struct device *device, const struct op *op)
@@ -581,6 +634,7 @@ static struct needs needs_of(const struct lowering *low)
 
 		for (uint32_t k = 0; k < op->n_weights; k++)
 			need_weight(&needs, op, op->weight[k]);
+		needs.program.adapts |= op->kind == OP_ADAPT || op->kind == OP_GATE;
 		if (op->kind != OP_ROPE && op->kind != OP_ATTENTION)
 			continue;
 		needs.program.head_dim = op->head_dim;
@@ -642,7 +696,7 @@ static uint64_t count_vectors(const struct segment_params *params)
 
 		n += op->norm.n + op->q_norm.n + op->k_norm.n;
 		for (int k = 0; k < OP_WEIGHTS_MAX; k++)
-			n += op->bias[k].n;
+			n += op->bias[k].n + op->adapters[k].n;
 	}
 	return n;
 }
@@ -670,6 +724,7 @@ static int lower_ops(struct lowering *low)
 	for (uint32_t i = 0; i < params->n_ops && r == 0; i++) {
 		const struct op *op = &params->graph->ops[params->first_op + i];
 
+		low->when = op->when;
 		r = lower_functions[op->kind](low, op);
 	}
 	return r < 0 ? r : upload_vectors(low);

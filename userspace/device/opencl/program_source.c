@@ -109,8 +109,12 @@ char *program_source(const struct opencl_family *family, const struct program_sp
 	add_family(&writer, "prepare.cl");
 	if (spec->head_dim > 0)
 		add_attention(&writer, spec);
-	if (spec->glu_types | spec->expert_types)
+	if (spec->glu_types | spec->expert_types || spec->adapts)
 		add_family(&writer, "activate.cl");
+	if (spec->adapts) {
+		add_common(&writer, "adapt.cl");
+		add_family(&writer, "gate.cl");
+	}
 	if (spec->expert_types) {
 		add_common(&writer, "route.cl");
 		add_common(&writer, "mix.cl");

@@ -15,6 +15,7 @@ struct program_spec {
 	uint32_t tile_heads;
 	uint32_t tile_tokens;
 	bool kv_q8;
+	bool adapts; /* OP_ADAPT, OP_GATE */
 };
 
 /* The caller frees. NULL when out of memory. */

@@ -168,7 +168,8 @@ int opencl_segment_run(struct segment *base, const struct step *step)
 	int r = write_step(segment, step, n_splits);
 
 	for (size_t i = 0; i < segment->n_launches && r == 0; i++) {
-		r = enqueue(segment, &segment->launches[i], step, n_splits);
+		if (step_runs(step, segment->launches[i].when))
+			r = enqueue(segment, &segment->launches[i], step, n_splits);
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
 			(void)clFlush(device->queue);
 	}

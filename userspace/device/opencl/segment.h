@@ -15,6 +15,7 @@ struct launch {
 	cl_kernel many; /* for more; the same object where there is no difference */
 	struct launch_shape shape;
 	bool of_outputs;
+	enum op_when when;
 };
 
 struct opencl_segment {

@@ -18,6 +18,7 @@ enum {
 	STEP_ROPES = STEP_PAGES + KV_GROUPS_MAX,
 	STEP_N_SPLITS = STEP_ROPES + MODEL_ROPES_MAX,
 	STEP_N_TILES,
+	STEP_ADAPTERS,
 	STEP_HEADER,
 };
 
@@ -30,7 +31,7 @@ size_t step_words_capacity(const struct segment_params *params)
 	words += (size_t)graph->n_kv_groups * params->max_runs * params->max_pages;
 	for (uint32_t i = 0; i < graph->model->n_ropes; i++)
 		words += (size_t)params->max_tokens * graph->model->ropes[i].n_dims;
-	return words;
+	return words + (size_t)params->max_tokens * graph->n_adapters;
 }
 
 /* Appends N words at *AT and notes in PART where they begin. */
@@ -73,5 +74,7 @@ size_t step_words_write(uint32_t *words, const struct graph *graph, const struct
 		    (size_t)step->n_runs * step->page_stride);
 	for (uint32_t i = 0; i < graph->model->n_ropes; i++)
 		put(words, &at, STEP_ROPES + i, step->rope[i], n * graph->model->ropes[i].n_dims);
+	if (step->adapter_scales)
+		put(words, &at, STEP_ADAPTERS, step->adapter_scales, n * graph->n_adapters);
 	return at;
 }

@@ -43,8 +43,12 @@ void reference_expert_glu(const struct reference_run *run);
 void reference_expert_matmul(const struct reference_run *run);
 void reference_route(const struct reference_run *run);
 void reference_mix(const struct reference_run *run);
+void reference_adapt(const struct reference_run *run);
+void reference_gate(const struct reference_run *run);
 void reference_rope(const struct reference_run *run);
 void reference_attention(const struct reference_run *run);
+
+double reference_activate(enum activation activation, double x);
 
 /* out = x / sqrt(mean(x^2) + eps) * norm */
 void reference_norm_row(const float *x, const struct vector *norm, float eps, double *ret_out);

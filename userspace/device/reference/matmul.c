@@ -141,7 +141,7 @@ static void store_plain(const struct product *p, uint32_t t, uint32_t m, double 
 	reference_row(p->run, op->out[p->index], t)[m] = (float)sum;
 }
 
-static double activate(enum activation activation, double x)
+double reference_activate(enum activation activation, double x)
 {
 	if (activation == ACTIVATION_SILU)
 		return x / (1 + exp(-x));
@@ -151,7 +151,7 @@ static double activate(enum activation activation, double x)
 static void store_gate(const struct product *p, uint32_t t, uint32_t m, double sum)
 {
 	reference_row(p->run, p->run->op->out[0], t)[m] =
-		(float)activate(p->run->op->activation, sum);
+		(float)reference_activate(p->run->op->activation, sum);
 }
 
 static void store_up(const struct product *p, uint32_t t, uint32_t m, double sum)
@@ -200,7 +200,7 @@ static void store_part(const struct product *p, uint32_t t, uint32_t m, double s
 
 static void store_part_gate(const struct product *p, uint32_t t, uint32_t m, double sum)
 {
-	p->out[m] = (float)activate(p->run->op->activation, sum);
+	p->out[m] = (float)reference_activate(p->run->op->activation, sum);
 }
 
 static void store_part_up(const struct product *p, uint32_t t, uint32_t m, double sum)

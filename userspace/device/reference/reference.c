@@ -22,6 +22,8 @@ static const op_fn op_functions[OP_KINDS] = {
 	[OP_EXPERT_GLU] = reference_expert_glu,
 	[OP_EXPERT_MATMUL] = reference_expert_matmul,
 	[OP_MIX] = reference_mix,
+	[OP_ADAPT] = reference_adapt,
+	[OP_GATE] = reference_gate,
 };
 
 static void reference_close(struct device *base)
@@ -108,7 +110,7 @@ static int reference_segment_create(struct device *base, const struct segment_pa
 		return log_oom(base->log, "preparing a segment");
 	segment->params = *params;
 	segment->params.weights =
-		copy_of(params->weights, graph->model->n_matrices, sizeof(*params->weights));
+		copy_of(params->weights, graph->n_matrices, sizeof(*params->weights));
 	segment->params.kv = copy_of(params->kv, graph->model->n_layers, sizeof(*params->kv));
 	segment->params.value_offsets =
 		copy_of(params->value_offsets, graph->n_values, sizeof(*params->value_offsets));
@@ -139,7 +141,8 @@ static int reference_segment_run(struct segment *base, const struct step *step)
 										: step->n_outputs,
 		};
 
-		op_functions[op->kind](&run);
+		if (step_runs(step, op->when))
+			op_functions[op->kind](&run);
 	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the operations that work row by row: embed, norm, select, route, mix. */
+/* Owns the operations that work row by row: embed, norm, select, route, mix, adapt, gate. */
 #include <math.h>
 #include <string.h>
 
@@ -127,5 +127,46 @@ void reference_mix(const struct reference_run *run)
 				sum += (double)reference_row(run, op->add, t)[i];
 			out[i] = (float)sum;
 		}
+	}
+}
+
+static void adapt_row(const struct reference_run *run, uint32_t t, int i)
+{
+	const struct step *step = run->step;
+	const struct graph *graph = run->segment->params.graph;
+	const struct vector *adapters = &run->op->adapters[i];
+	bool is_of_tokens = graph->values[run->op->out[i]].rows == ROWS_TOKENS;
+	uint32_t token = is_of_tokens ? t : step->outputs[t];
+	const float *scales = step->adapter_scales + (size_t)token * graph->n_adapters;
+	float *x = reference_row(run, run->op->out[i], t);
+
+	for (uint32_t c = 0; c < adapters->n; c++) {
+		float scale = scales[(uint32_t)adapters->data[c]];
+
+		x[c] = scale == 0 ? 0 : x[c] * scale;
+	}
+}
+
+void reference_adapt(const struct reference_run *run)
+{
+	for (int i = 0; i < OP_WEIGHTS_MAX && run->op->out[i] != NO_VALUE; i++) {
+		for (uint32_t t = 0; t < run->n_rows; t++)
+			adapt_row(run, t, i);
+	}
+}
+
+void reference_gate(const struct reference_run *run)
+{
+	const struct op *op = run->op;
+	uint32_t n_cols = run->segment->params.graph->values[op->out[0]].n_cols;
+
+	for (uint32_t t = 0; t < run->n_rows; t++) {
+		const float *gate = reference_row(run, op->in[0], t);
+		const float *up = reference_row(run, op->in[1], t);
+		float *out = reference_row(run, op->out[0], t);
+
+		for (uint32_t i = 0; i < n_cols; i++)
+			out[i] = (float)(reference_activate(op->activation, (double)gate[i]) *
+					 (double)up[i]);
 	}
 }
