@@ -281,14 +281,26 @@ unsigned thread_pool_default_size(void)
 	return MIN(MAX(n, 1), (unsigned)THREAD_POOL_MAX);
 }
 
-/* Members must not run the program's signal handlers: a handler may want the caller's thread. */
+/*
+ * Members must not run the program's signal handlers: a handler may want the caller's thread. What a
+ * member's own instruction raises comes to it alone, and blocked it would end the process unheard.
+ */
+static void member_signals(sigset_t *blocked)
+{
+	static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+	(void)sigfillset(blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		(void)sigdelset(blocked, own[i]);
+}
+
 static int start_members(struct thread_pool *pool, const struct log *log)
 {
-	sigset_t all, before;
+	sigset_t blocked, before;
 	int error = 0;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	member_signals(&blocked);
+	(void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	for (unsigned i = 1; i < pool->size && error == 0; i++) {
 		pool->members[i].pool = pool;
 		pool->members[i].index = i;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns the program's handling of SIGBUS. Refuses to guess at one that is not about a mapped file. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ static const char sentence[] =
 
 static void report_lost_file(int number, siginfo_t *info, void *context)
 {
+	static atomic_flag said = ATOMIC_FLAG_INIT;
 	ssize_t size;
 
 	(void)context;
@@ -21,6 +23,9 @@ static void report_lost_file(int number, siginfo_t *info, void *context)
 		(void)signal(number, SIG_DFL);
 		return;
 	}
+	/* Several threads may come here at once: one speaks, and ends all. */
+	while (atomic_flag_test_and_set(&said))
+		(void)pause();
 	size = write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
 	(void)size;
 	_exit(EXIT_CODE_FAILED);
