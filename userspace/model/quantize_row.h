@@ -8,7 +8,7 @@
 
 #include "tensor_type.h"
 
-/* Can floats be stored as this type? F32, F16, Q4_0, Q5_0, Q8_0, Q4_K and Q6_K for now. */
+/* Can floats be stored as this type? F32, F16, Q4_0, Q5_0, Q8_0, Q4_K and Q6_K. */
 bool quantize_row_supported(enum tensor_type type);
 
 /* Stores N_VALUES, a multiple of the block, at RET_ROW. What is not finite counts as 0. */
