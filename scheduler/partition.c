@@ -101,7 +101,7 @@ int partition_by_share(const struct graph *graph, const struct plan_device *devi
 		       uint32_t n_devices, struct plan *ret_plan)
 {
 	double left = 0, bytes = 0;
-	struct plan plan = {0};
+	struct phase_plan plan = {0};
 	uint32_t at = 0;
 
 	if (n_devices == 0 || n_devices > PLAN_DEVICES_MAX)
@@ -125,6 +125,7 @@ int partition_by_share(const struct graph *graph, const struct plan_device *devi
 			bytes -= (double)op_bytes(&graph->ops[at]);
 		left -= share;
 	}
-	*ret_plan = plan;
+	ret_plan->phases[PHASE_PREFILL] = plan;
+	ret_plan->phases[PHASE_DECODE] = plan;
 	return 0;
 }

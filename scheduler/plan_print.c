@@ -41,8 +41,8 @@ void plan_print(const struct graph *graph, const struct plan *plan,
 	(void)fprintf(out,
 		      "segment  device                            parts                           "
 		      "   weights MiB  crosses in\n");
-	for (uint32_t i = 0; i < plan->n_segments; i++) {
-		const struct plan_segment *segment = &plan->segments[i];
+	for (uint32_t i = 0; i < plan->phases[PHASE_DECODE].n_segments; i++) {
+		const struct plan_segment *segment = &plan->phases[PHASE_DECODE].segments[i];
 
 		(void)fprintf(out,
 			      "%7" PRIu32 "  %-32.32s  %-34s  %11.1f  %" PRIu32 " B per token\n", i,
@@ -58,8 +58,8 @@ int plan_print_json(const struct graph *graph, const struct plan *plan,
 	_cleanup_(json_decref_p) json_t *root = NULL;
 	json_t *segments = json_array();
 
-	for (uint32_t i = 0; i < plan->n_segments; i++) {
-		const struct plan_segment *segment = &plan->segments[i];
+	for (uint32_t i = 0; i < plan->phases[PHASE_DECODE].n_segments; i++) {
+		const struct plan_segment *segment = &plan->phases[PHASE_DECODE].segments[i];
 
 		json_array_append_new(
 			segments,

@@ -353,7 +353,7 @@ static void a_model_is_cut_between_devices(void **state)
 
 	(void)state;
 	tiny_engine_init(&tiny, &tiny_model_default, &params);
-	assert_int_equal(engine_plan(tiny.engine)->n_segments, 2);
+	assert_int_equal(engine_plan(tiny.engine)->phases[PHASE_DECODE].n_segments, 2);
 	assert_string_equal(engine_devices_text(tiny.engine, text), "cpu,reference");
 	tiny_engine_finish(&tiny);
 }
@@ -407,7 +407,7 @@ static void a_plan_is_all_there_is_of_it(void **state)
 	(void)state;
 	tiny_engine_write(&tiny, &tiny_model_default);
 	assert_int_equal(create(&params, &tiny), 0);
-	assert_int_equal(engine_plan(tiny.engine)->n_segments, 1);
+	assert_int_equal(engine_plan(tiny.engine)->phases[PHASE_DECODE].n_segments, 1);
 	assert_null(engine_vocabulary(tiny.engine));
 	engine_memory(tiny.engine, &estimate);
 	assert_true(estimate.total_bytes > estimate.available_bytes);

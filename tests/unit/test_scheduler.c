@@ -269,9 +269,9 @@ static void check_cut(const struct built *b, const struct plan_device *devices, 
 	uint32_t at = 0;
 
 	assert_int_equal(partition_by_share(b->graph, devices, n, &plan), 0);
-	assert_int_equal(plan.n_segments, n_segments);
-	for (uint32_t i = 0; i < plan.n_segments; i++) {
-		const struct plan_segment *segment = &plan.segments[i];
+	assert_int_equal(plan.phases[PHASE_DECODE].n_segments, n_segments);
+	for (uint32_t i = 0; i < plan.phases[PHASE_DECODE].n_segments; i++) {
+		const struct plan_segment *segment = &plan.phases[PHASE_DECODE].segments[i];
 
 		assert_int_equal(segment->first_op, at);
 		assert_true(segment->n_ops > 0);
@@ -287,9 +287,12 @@ static void check_cut(const struct built *b, const struct plan_device *devices, 
 static void cuts_lie_between_layers(void **state)
 {
 	struct tiny_model tiny = gemma(12);
-	static const struct plan_device even[] = {{"a", 1}, {"b", 1}, {"c", 1}};
-	static const struct plan_device skewed[] = {{"a", 60}, {"b", 0}, {"c", 40}};
-	static const struct plan_device none[] = {{"a", 0}, {"b", -1}};
+	static const struct plan_device even[] = {
+		{.name = "a", .share = 1}, {.name = "b", .share = 1}, {.name = "c", .share = 1}};
+	static const struct plan_device skewed[] = {
+		{.name = "a", .share = 60}, {.name = "b", .share = 0}, {.name = "c", .share = 40}};
+	static const struct plan_device none[] = {{.name = "a", .share = 0},
+						  {.name = "b", .share = -1}};
 	struct plan plan;
 	struct built b;
 
@@ -299,8 +302,9 @@ static void cuts_lie_between_layers(void **state)
 	check_cut(&b, even, 3, 3);
 	check_cut(&b, skewed, 3, 2);
 	assert_int_equal(partition_by_share(b.graph, skewed, 3, &plan), 0);
-	assert_int_equal(plan.segments[1].device, 2);
-	assert_true(plan.segments[0].n_layers > plan.segments[1].n_layers);
+	assert_int_equal(plan.phases[PHASE_DECODE].segments[1].device, 2);
+	assert_true(plan.phases[PHASE_DECODE].segments[0].n_layers >
+		    plan.phases[PHASE_DECODE].segments[1].n_layers);
 	assert_int_equal(partition_by_share(b.graph, none, 2, &plan), -EINVAL);
 	assert_int_equal(partition_by_share(b.graph, even, 0, &plan), -EINVAL);
 	unbuild(&b);
@@ -308,15 +312,19 @@ static void cuts_lie_between_layers(void **state)
 
 static void more_devices_than_layers_leave_some_out(void **state)
 {
-	static const struct plan_device many[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}};
+	static const struct plan_device many[] = {{.name = "a", .share = 1},
+						  {.name = "b", .share = 1},
+						  {.name = "c", .share = 1},
+						  {.name = "d", .share = 1},
+						  {.name = "e", .share = 1}};
 	struct built b;
 	struct plan plan;
 
 	(void)state;
 	build(&b, &tiny_model_default); /* two layers */
 	assert_int_equal(partition_by_share(b.graph, many, 5, &plan), 0);
-	assert_true(plan.n_segments <= 2);
-	check_cut(&b, many, 5, plan.n_segments);
+	assert_true(plan.phases[PHASE_DECODE].n_segments <= 2);
+	check_cut(&b, many, 5, plan.phases[PHASE_DECODE].n_segments);
 	unbuild(&b);
 }
 

@@ -212,7 +212,8 @@ static int choose_devices(struct engine *engine, const char *selector)
 		return n;
 	engine->n_entries = (uint32_t)n;
 	for (uint32_t i = 0; i < engine->n_entries; i++)
-		engine->plan_devices[i] = (struct plan_device){engine->entries[i]->name, 1};
+		engine->plan_devices[i] =
+			(struct plan_device){.name = engine->entries[i]->name, .share = 1};
 	return partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
 				  &engine->plan);
 }
@@ -221,7 +222,7 @@ static int choose_devices(struct engine *engine, const char *selector)
 
 static bool wants_packed(const struct engine *engine)
 {
-	for (uint32_t i = 0; i < engine->plan.n_segments; i++) {
+	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments; i++) {
 		if (device_weight_form(engine->devices[i].device) == WEIGHTS_PACKED)
 			return true;
 	}
@@ -250,7 +251,8 @@ static int pack_weights(struct engine *engine, const struct engine_params *param
 
 static int open_device(struct engine *engine, uint32_t i, const struct engine_params *params)
 {
-	const struct device_entry *entry = engine->entries[engine->plan.segments[i].device];
+	const struct device_entry *entry =
+		engine->entries[engine->plan.phases[PHASE_DECODE].segments[i].device];
 	struct device_params device_params = {
 		.ops = entry->ops,
 		.driver_data = entry->driver_data,
@@ -316,7 +318,7 @@ static int make_buffers(struct engine *engine, struct engine_device *device,
 static int make_segment(struct engine *engine, uint32_t i)
 {
 	struct engine_device *device = &engine->devices[i];
-	const struct plan_segment *segment = &engine->plan.segments[i];
+	const struct plan_segment *segment = &engine->plan.phases[PHASE_DECODE].segments[i];
 	struct segment_params params;
 	int r;
 
@@ -367,11 +369,11 @@ static int make_devices(struct engine *engine, const struct engine_params *param
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < engine->plan.n_segments && r == 0; i++)
+	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments && r == 0; i++)
 		r = open_device(engine, i, params);
 	if (r == 0)
 		r = pack_weights(engine, params);
-	for (uint32_t i = 0; i < engine->plan.n_segments && r == 0; i++)
+	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments && r == 0; i++)
 		r = make_segment(engine, i);
 	return r;
 }
@@ -548,10 +550,12 @@ const char *engine_devices_text(const struct engine *engine,
 	size_t n = 0;
 
 	text[0] = '\0';
-	for (uint32_t i = 0; i < engine->plan.n_segments && n < ENGINE_DEVICES_TEXT_MAX; i++)
-		n += (size_t)snprintf(text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s",
-				      i > 0 ? "," : "",
-				      engine->entries[engine->plan.segments[i].device]->selector);
+	for (uint32_t i = 0;
+	     i < engine->plan.phases[PHASE_DECODE].n_segments && n < ENGINE_DEVICES_TEXT_MAX; i++)
+		n += (size_t)snprintf(
+			text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s", i > 0 ? "," : "",
+			engine->entries[engine->plan.phases[PHASE_DECODE].segments[i].device]
+				->selector);
 	return text;
 }
 

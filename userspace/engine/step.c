@@ -217,7 +217,7 @@ static void fill_step(struct engine *engine, struct step *step)
 /* Carries the residual stream from the device before. */
 static int cross(struct engine *engine, uint32_t i, uint32_t n_tokens)
 {
-	const struct plan_segment *segment = &engine->plan.segments[i];
+	const struct plan_segment *segment = &engine->plan.phases[PHASE_DECODE].segments[i];
 	const struct value *value = &engine->graph->values[segment->input];
 	size_t bytes = (size_t)n_tokens * value->n_cols * sizeof(float);
 	uint64_t offset = engine->value_offsets[segment->input];
@@ -231,7 +231,7 @@ static int cross(struct engine *engine, uint32_t i, uint32_t n_tokens)
 
 static int run_segments(struct engine *engine, const struct step *step)
 {
-	for (uint32_t i = 0; i < engine->plan.n_segments; i++) {
+	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments; i++) {
 		int r = i > 0 ? cross(engine, i, step->n_tokens) : 0;
 
 		if (r == 0)
@@ -249,7 +249,8 @@ static int hand_out_row(struct engine *engine, uint32_t row)
 	bool is_last = position == session->n_tokens - 1;
 	float *to = is_last ? session->result : engine->step.result;
 	size_t bytes = engine_n_result(engine) * sizeof(float);
-	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;
+	struct buffer *values =
+		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
 	int r;
 
 	r = buffer_read(values, engine->value_offsets[engine->graph->result] + row * bytes, to,
@@ -265,7 +266,8 @@ static int hand_out_row(struct engine *engine, uint32_t row)
 /* A step without outputs still ends before its inputs change. */
 static int hand_out(struct engine *engine, const struct step *step)
 {
-	struct buffer *values = engine->devices[engine->plan.n_segments - 1].values;
+	struct buffer *values =
+		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
 	float nothing;
 	int r = 0;
 

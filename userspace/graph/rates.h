@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long an op takes on a device, by the device's measured rates. Rates are measured by
+ * calibration (device/calibrate.h) and used by the scheduler; here is what they mean.
+ */
+#ifndef SLM_GRAPH_RATES_H
+#define SLM_GRAPH_RATES_H
+
+#include "graph.h"
+
+/* Seconds, bytes per second, multiply-adds per second. A rate of 0 was not measured. */
+struct device_rates {
+	double run_s;				 /* a run of a segment, beyond its ops */
+	double launch_s;			 /* an op, beyond its work */
+	double weights_bytes_s[TENSOR_TYPE_IDS]; /* matmul, one row: bytes as in the file */
+	double macs_s[TENSOR_TYPE_IDS];		 /* matmul, many rows */
+	double attention_one_macs_s;		 /* attention, one row */
+	double attention_many_macs_s;		 /* attention, many rows */
+	double values_bytes_s; /* all other ops, by the values they read and write */
+	double link_s;	       /* a write or a read of a value by the host */
+	double link_bytes_s;
+};
+
+/* What a step is, as far as costs go. */
+struct step_shape {
+	uint32_t n_tokens;  /* rows */
+	uint32_t n_outputs; /* of which results are wanted */
+	uint32_t depth;	    /* positions before them */
+};
+
+/*
+ * launch_s + the longest of what limits the op: its weights at weights_bytes_s, its
+ * multiply-adds at macs_s (attention: its own rates), its values at values_bytes_s. A limit whose
+ * rate is 0 does not count, but an op with weights of a type whose rates are both 0 takes INFINITY:
+ * the device was not measured for it. Ops that only run for adapters take 0.
+ */
+double op_seconds(const struct graph *graph, const struct op *op, const struct device_rates *rates,
+		  const struct step_shape *shape);
+
+/* One way between the host and a device, for BYTES. */
+double link_seconds(const struct device_rates *rates, uint64_t bytes);
+
+#endif
