@@ -41,7 +41,12 @@ enum activation_form {
 	ACTIVATIONS_FLOAT, /* exact; the reference device only */
 };
 
-/* How keys and values are kept. q8_0: blocks of 32 along the head, half scale. */
+/*
+ * How keys and values are kept. A page of a layer is, for each kv head, its keys, then for each kv head its
+ * values; so on every device, because pages move between devices. Of a head: keys [position / 16][dim][16],
+ * values [position][dim]. f16: halves. q8_0: signed bytes in that order, then the half scales of blocks of
+ * 32 along the head in the same order: [position / 16][block][16], [position][block].
+ */
 enum kv_type {
 	KV_F16,
 	KV_Q8_0,
@@ -203,7 +208,7 @@ int segment_run(struct segment *segment, const struct step *step);
 
 /* ---- shared arithmetic ---- */
 
-/* Bytes of one page of one layer, keys then values; each device orders them as it likes. */
+/* Bytes of one page of one layer. */
 uint64_t kv_page_bytes(enum kv_type type, uint32_t n_head_kv, uint32_t head_dim);
 
 /*

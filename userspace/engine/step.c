@@ -28,7 +28,6 @@ int step_memory_init(struct engine *engine)
 	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
 	memory->adapter_scales =
 		calloc((size_t)params->n_batch * engine->n_adapters + 1, sizeof(float));
-	memory->crossing = calloc((size_t)params->n_batch * engine->model->n_embd, sizeof(float));
 	memory->result = calloc(engine_n_result(engine), sizeof(float));
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		memory->pages[g] = calloc((size_t)params->n_sessions * engine->max_pages,
@@ -48,7 +47,7 @@ int step_memory_init(struct engine *engine)
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
 			       memory->runs && memory->run_owners && memory->adapter_scales &&
-			       memory->crossing && memory->result
+			       memory->result
 		       ? 0
 		       : -ENOMEM;
 }
@@ -66,7 +65,6 @@ void step_memory_finish(struct engine *engine)
 	free(memory->runs);
 	free(memory->run_owners);
 	free(memory->adapter_scales);
-	free(memory->crossing);
 	free(memory->result);
 	for (int i = 0; i < KV_GROUPS_MAX; i++)
 		free(memory->pages[i]);
@@ -83,10 +81,15 @@ static size_t pending(const struct session *session)
 	return session->n_tokens - session->n_done;
 }
 
+static bool is_observed(const struct session *session, size_t position)
+{
+	return session->observe && position >= session->observe_from &&
+	       position >= session->n_again;
+}
+
 static bool wants_output(const struct session *session, size_t position)
 {
-	return position == session->n_tokens - 1 ||
-	       (session->observe && position >= session->observe_from);
+	return position == session->n_tokens - 1 || is_observed(session, position);
 }
 
 static void add_adapters(const struct engine *engine, struct step *step, uint32_t row,
@@ -214,35 +217,52 @@ static void fill_step(struct engine *engine, struct step *step)
 
 /* ---- running ---- */
 
-/* Carries the residual stream from the device before. */
-static int cross(struct engine *engine, uint32_t i, uint32_t n_tokens)
+/* A step that continues every text by one token decodes; all others prefill, in part at least. */
+static enum phase phase_of(const struct step *step)
 {
-	const struct plan_segment *segment = &engine->plan.phases[PHASE_DECODE].segments[i];
-	const struct value *value = &engine->graph->values[segment->input];
-	size_t bytes = (size_t)n_tokens * value->n_cols * sizeof(float);
-	uint64_t offset = engine->value_offsets[segment->input];
-	int r;
-
-	r = buffer_read(engine->devices[i - 1].values, offset, engine->step.crossing, bytes);
-	if (r < 0)
-		return r;
-	return buffer_write(engine->devices[i].values, offset, engine->step.crossing, bytes);
+	return step->n_tokens == step->n_runs ? PHASE_DECODE : PHASE_PREFILL;
 }
 
-static int run_segments(struct engine *engine, const struct step *step)
+/* Carries the value that segment I of the phase needs from the device before. */
+static int cross(struct engine *engine, enum phase phase, uint32_t i, const struct step *step)
 {
-	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments; i++) {
-		int r = i > 0 ? cross(engine, i, step->n_tokens) : 0;
+	struct engine_device *from = engine->routes[phase][i - 1]->device;
+	struct engine_device *to = engine->routes[phase][i]->device;
+	int32_t input = engine->plan.phases[phase].segments[i].input;
+	const struct value *value = &engine->graph->values[input];
+	uint32_t n_rows = value->rows == ROWS_TOKENS ? step->n_tokens : step->n_outputs;
+	size_t bytes = (size_t)n_rows * value->n_cols * sizeof(float);
+	uint64_t offset = engine->value_offsets[input];
+	int r;
+
+	if (from == to || n_rows == 0)
+		return 0;
+	r = blame(engine, from, buffer_read(from->values, offset, engine->crossing, bytes));
+	if (r < 0)
+		return r;
+	return blame(engine, to, buffer_write(to->values, offset, engine->crossing, bytes));
+}
+
+static int run_segments(struct engine *engine, enum phase phase, const struct step *step)
+{
+	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments; i++) {
+		struct engine_segment *segment = engine->routes[phase][i];
+		int r = i > 0 ? cross(engine, phase, i, step) : 0;
 
 		if (r == 0)
-			r = segment_run(engine->devices[i].segment, step);
+			r = blame(engine, segment->device, segment_run(segment->segment, step));
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int hand_out_row(struct engine *engine, uint32_t row)
+static struct engine_device *last_device(const struct engine *engine, enum phase phase)
+{
+	return engine->routes[phase][engine->plan.phases[phase].n_segments - 1]->device;
+}
+
+static int hand_out_row(struct engine *engine, struct engine_device *device, uint32_t row)
 {
 	struct session *session = engine->step.owners[row];
 	uint32_t position = engine->step.output_positions[row];
@@ -256,32 +276,34 @@ static int hand_out_row(struct engine *engine, uint32_t row)
 	r = buffer_read(values, engine->value_offsets[engine->graph->result] + row * bytes, to,
 			bytes);
 	if (r < 0)
-		return r;
+		return blame(engine, device, r);
 	session->has_result = session->has_result || is_last;
-	if (session->observe && position >= session->observe_from)
+	if (is_observed(session, position))
 		session->observe(session->observe_data, position, to);
 	return 0;
 }
 
 /* A step without outputs still ends before its inputs change. */
-static int hand_out(struct engine *engine, const struct step *step)
+static int hand_out(struct engine *engine, enum phase phase, const struct step *step)
 {
-	struct buffer *values =
-		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
+	struct engine_device *device = last_device(engine, phase);
 	float nothing;
 	int r = 0;
 
 	if (step->n_outputs == 0)
-		return buffer_read(values, 0, &nothing, sizeof(nothing));
+		return blame(engine, device,
+			     buffer_read(device->values, 0, &nothing, sizeof(nothing)));
 	for (uint32_t i = 0; i < step->n_outputs && r == 0; i++)
-		r = hand_out_row(engine, i);
+		r = hand_out_row(engine, device, i);
 	return r;
 }
 
 /* The step's rows are in the cache now; pages behind every window are given back. */
-static void commit_run(struct engine *engine, struct session *session, const struct step_run *run)
+static void commit_run(struct engine *engine, struct session *session, const struct step_run *run,
+		       enum phase phase)
 {
 	session->n_done += run->n_rows;
+	session->n_cached[phase] = session->n_done;
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		size_t kept = engine->graph->kv_groups[g].window + SESSION_REWIND;
 
@@ -291,26 +313,49 @@ static void commit_run(struct engine *engine, struct session *session, const str
 	}
 }
 
+static int bring_caches(struct engine *engine, enum phase phase, const struct step *step)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < step->n_runs && r == 0; i++)
+		r = engine_bring_cache(engine, engine->step.run_owners[i], phase);
+	return r;
+}
+
+/* What the step gathers is evaluated, or, on an error, not. */
+static int take_step(struct engine *engine, struct session *const *sessions, uint32_t n_sessions)
+{
+	enum phase phase;
+	struct step step;
+	int r;
+
+	engine->failed = NULL;
+	r = gather(engine, sessions, n_sessions, &step);
+	if (r < 0 || step.n_tokens == 0)
+		return r;
+	fill_step(engine, &step);
+	phase = phase_of(&step);
+	r = bring_caches(engine, phase, &step);
+	if (r == 0)
+		r = run_segments(engine, phase, &step);
+	if (r == 0)
+		r = hand_out(engine, phase, &step);
+	for (uint32_t i = 0; i < step.n_runs && r == 0; i++)
+		commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i], phase);
+	return r;
+}
+
 static int64_t step_locked(struct engine *engine, struct session *const *sessions,
 			   uint32_t n_sessions)
 {
-	struct step step;
 	int64_t left = 0;
 	int r;
 
-	r = gather(engine, sessions, n_sessions, &step);
+	do {
+		r = take_step(engine, sessions, n_sessions);
+	} while (r < 0 && engine_recover(engine, r));
 	if (r < 0)
 		return r;
-	if (step.n_tokens > 0) {
-		fill_step(engine, &step);
-		r = run_segments(engine, &step);
-		if (r == 0)
-			r = hand_out(engine, &step);
-		if (r < 0)
-			return r;
-		for (uint32_t i = 0; i < step.n_runs; i++)
-			commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i]);
-	}
 	for (uint32_t i = 0; i < n_sessions; i++)
 		left += (int64_t)pending(sessions[i]);
 	return left;
