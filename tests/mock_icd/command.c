@@ -104,6 +104,14 @@ struct command {
 	cl_int failure;
 };
 
+/* A device that is gone does not go on in memory that its user frees then. */
+static cl_int stop(cl_command_queue queue, cl_int code)
+{
+	if (code == CL_DEVICE_NOT_AVAILABLE)
+		(void)mock.real->clFinish(queue->real);
+	return code;
+}
+
 static cl_int command_begin(struct command *command, enum fault_point point, cl_uint n,
 			    const cl_event *waits)
 {
@@ -120,7 +128,7 @@ static cl_int command_begin(struct command *command, enum fault_point point, cl_
 	if (code == CL_SUCCESS)
 		code = event_list(waits, n, command->waits, &command->failure);
 	if (code != CL_SUCCESS)
-		return code;
+		return stop(queue, code);
 	command->n_waits = n;
 	if (verdict.hangs) {
 		command->gate = make_gate(queue, verdict.hang_ms);

@@ -193,14 +193,29 @@ bool device_list_set_aside(struct device_list *list, const struct device_entry *
 	return true;
 }
 
+static bool is_candidate(const struct device_entry *entry)
+{
+	return entry->usable && (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR);
+}
+
+int device_list_candidates(const struct device_list *list, const struct device_entry **ret_entries,
+			   size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n_entries && n + 1 < max; i++) {
+		if (is_candidate(&list->entries[i]))
+			ret_entries[n++] = &list->entries[i];
+	}
+	ret_entries[n++] = &list->entries[0];
+	return (int)n;
+}
+
 const struct device_entry *device_list_default(const struct device_list *list)
 {
 	for (size_t i = 0; i < list->n_entries; i++) {
-		const struct device_entry *entry = &list->entries[i];
-
-		if (entry->usable &&
-		    (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR))
-			return entry;
+		if (is_candidate(&list->entries[i]))
+			return &list->entries[i];
 	}
 	return &list->entries[0];
 }

@@ -53,6 +53,13 @@ int device_list_select(const struct device_list *list, const char *selector, con
 bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,
 			   const char *reason);
 
+/*
+ * The devices to choose from when nobody says, into RET_ENTRIES [MAX]: usable accelerators and GPUs, the
+ * CPU last. Returns how many.
+ */
+int device_list_candidates(const struct device_list *list, const struct device_entry **ret_entries,
+			   size_t max);
+
 /* The device to use when nobody says: the first usable accelerator or GPU, else the CPU. */
 const struct device_entry *device_list_default(const struct device_list *list);
 

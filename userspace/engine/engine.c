@@ -254,6 +254,10 @@ static struct engine *new_engine(const struct engine_params *params)
 	engine->params = *params;
 	(void)pthread_mutex_init(&engine->lock, NULL);
 	if (!keep_text(params->device, &engine->selector) ||
+	    !keep_text(params->phase_device[PHASE_PREFILL],
+		       &engine->phase_selector[PHASE_PREFILL]) ||
+	    !keep_text(params->phase_device[PHASE_DECODE], &engine->phase_selector[PHASE_DECODE]) ||
+	    !keep_text(params->split, &engine->split) ||
 	    !keep_text(params->cache_dir, &engine->cache_dir))
 		return NULL;
 	return TAKE(engine);
@@ -301,8 +305,11 @@ void engine_destroy(struct engine *engine)
 	device_list_destroy(engine->device_list);
 	vocabulary_destroy(engine->vocabulary);
 	free(engine->value_offsets);
-	free(engine->kv_homes[PHASE_PREFILL]);
-	free(engine->kv_homes[PHASE_DECODE]);
+	for (int p = 0; p < PHASES; p++) {
+		free(engine->kv_homes[p]);
+		free(engine->phase_selector[p]);
+	}
+	free(engine->split);
 	free(engine->crossing);
 	free(engine->selector);
 	free(engine->cache_dir);

@@ -40,6 +40,11 @@ struct engine_adapter {
 struct engine_params {
 	const char *model_path;
 	const char *device; /* as device_list_select() reads it; NULL: the best there is */
+	/* The devices of one phase, where not DEVICE's; likewise. */
+	const char *phase_device[PHASES];
+	/* Shares of the weights, "60,40", for the devices that DEVICE means, in its order; NULL: the
+	 * layers lie where measurements say that they are done soonest */
+	const char *split;
 	unsigned n_threads;
 	uint32_t n_ctx;	     /* positions of a session */
 	uint32_t n_sessions; /* at most, at once; default 1 */

@@ -52,7 +52,9 @@ struct step_memory {
 struct engine {
 	struct engine_params params; /* numbers filled in; pointers beyond log are not kept */
 	const struct log *log;
-	char *selector;	 /* what params.device said, or NULL */
+	char *selector; /* what params.device said, or NULL; likewise below */
+	char *phase_selector[PHASES];
+	char *split;
 	char *cache_dir; /* or NULL */
 	struct gguf *gguf;
 	struct model *model;
@@ -69,6 +71,7 @@ struct engine {
 	struct plan_device plan_devices[PLAN_DEVICES_MAX];
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
 	uint32_t n_entries;
+	uint32_t allowed[PHASES]; /* bit I: entry I, in that phase */
 	struct engine_device devices[PLAN_DEVICES_MAX];
 	struct engine_segment segments[PHASES * PLAN_SEGMENTS_MAX];
 	uint32_t n_segments;

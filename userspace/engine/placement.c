@@ -13,35 +13,143 @@
 /* ---- choosing ---- */
 
 /* A choice of native devices spares the start of every OpenCL driver. */
-static enum device_scope scope_of(const char *selector)
+static bool is_native(const char *selector)
 {
-	if (selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0))
-		return DEVICES_NATIVE;
-	return DEVICES_ALL;
+	return selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0);
+}
+
+static const char *selector_of(const struct engine *engine, enum phase phase)
+{
+	return engine->phase_selector[phase] ? engine->phase_selector[phase] : engine->selector;
+}
+
+static enum device_scope scope_of(const struct engine *engine)
+{
+	return is_native(selector_of(engine, PHASE_PREFILL)) &&
+			       is_native(selector_of(engine, PHASE_DECODE))
+		       ? DEVICES_NATIVE
+		       : DEVICES_ALL;
+}
+
+/* The entry's place among those in use, added where it is not there. -1: no room. */
+static int place_of_entry(struct engine *engine, const struct device_entry *entry)
+{
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		if (engine->entries[i] == entry)
+			return (int)i;
+	}
+	if (engine->n_entries == PLAN_DEVICES_MAX)
+		return -1;
+	engine->entries[engine->n_entries] = entry;
+	return (int)engine->n_entries++;
+}
+
+static int choose_for_phase(struct engine *engine, enum phase phase)
+{
+	const struct device_entry *entries[PLAN_DEVICES_MAX];
+	const char *selector = selector_of(engine, phase);
+	int n;
+
+	engine->allowed[phase] = 0;
+	if (selector)
+		n = device_list_select(engine->device_list, selector, engine->log, entries,
+				       PLAN_DEVICES_MAX);
+	else
+		n = device_list_candidates(engine->device_list, entries, PLAN_DEVICES_MAX);
+	for (int i = 0; i < n; i++) {
+		int place = place_of_entry(engine, entries[i]);
+
+		if (place < 0)
+			return log_error(engine->log, ENODEV, "these are more than %d devices",
+					 PLAN_DEVICES_MAX);
+		engine->allowed[phase] |= 1u << place;
+	}
+	return n < 0 ? n : 0;
 }
 
 static int choose_entries(struct engine *engine)
 {
-	int n = 1;
+	int r;
 
-	if (engine->selector)
-		n = device_list_select(engine->device_list, engine->selector, engine->log,
-				       engine->entries, PLAN_DEVICES_MAX);
-	else
-		engine->entries[0] = device_list_default(engine->device_list);
-	if (n < 0)
-		return n;
-	engine->n_entries = (uint32_t)n;
+	engine->n_entries = 0;
+	r = choose_for_phase(engine, PHASE_PREFILL);
+	return r < 0 ? r : choose_for_phase(engine, PHASE_DECODE);
+}
+
+/* ---- planning ---- */
+
+/* Reads "60,40" into the shares of the devices. */
+static int read_split(struct engine *engine)
+{
+	const char *at = engine->split;
+	uint32_t n = 0;
+
+	for (char *end; at; n++) {
+		double share = strtod(at, &end);
+
+		if (end == at || (*end != ',' && *end != '\0') || !(share >= 0 && share <= 1e9))
+			return log_error(engine->log, EINVAL,
+					 "'%s' is no list of shares like 60,40", engine->split);
+		if (n < engine->n_entries)
+			engine->plan_devices[n].share = share;
+		at = *end == ',' ? end + 1 : NULL;
+	}
+	if (n != engine->n_entries)
+		return log_error(engine->log, EINVAL,
+				 "the split '%s' has %u shares and there are %u devices",
+				 engine->split, n, engine->n_entries);
 	return 0;
+}
+
+static int plan_by_split(struct engine *engine)
+{
+	int r;
+
+	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
+		return log_error(engine->log, EINVAL,
+				 "a split is for both phases: it cannot go with devices for one");
+	r = read_split(engine);
+	if (r < 0)
+		return r;
+	r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
+			       &engine->plan);
+	return r < 0 ? log_error(engine->log, -r, "the split '%s' gives nothing to any device",
+				 engine->split)
+		     : 0;
+}
+
+static bool is_one_device(uint32_t devices)
+{
+	return (devices & (devices - 1)) == 0;
+}
+
+/* Where each phase has one device there is nothing to weigh. */
+static int plan_without_choice(struct engine *engine)
+{
+	int r = 0;
+
+	for (int p = 0; p < PHASES && r == 0; p++) {
+		struct plan plan;
+
+		for (uint32_t i = 0; i < engine->n_entries; i++)
+			engine->plan_devices[i].share = engine->allowed[p] >> i & 1;
+		r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
+				       &plan);
+		engine->plan.phases[p] = plan.phases[p];
+	}
+	return r;
 }
 
 static int make_plan(struct engine *engine)
 {
 	for (uint32_t i = 0; i < engine->n_entries; i++)
-		engine->plan_devices[i] =
-			(struct plan_device){.name = engine->entries[i]->name, .share = 1};
-	return partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
-				  &engine->plan);
+		engine->plan_devices[i] = (struct plan_device){.name = engine->entries[i]->name};
+	if (engine->split)
+		return plan_by_split(engine);
+	if (is_one_device(engine->allowed[PHASE_PREFILL]) &&
+	    is_one_device(engine->allowed[PHASE_DECODE]))
+		return plan_without_choice(engine);
+	return plan_without_choice(engine);
 }
 
 /* ---- devices ---- */
@@ -377,9 +485,15 @@ static int plan_and_carry_out(struct engine *engine, const struct progress *prog
 	return r < 0 ? r : carry_out(engine, progress);
 }
 
+/* Did anyone say where the model is to run? */
+static bool is_bound(const struct engine *engine)
+{
+	return selector_of(engine, PHASE_PREFILL) || selector_of(engine, PHASE_DECODE);
+}
+
 int engine_place(struct engine *engine, const struct progress *progress)
 {
-	int r = device_list_create(scope_of(engine->selector), engine->log, &engine->device_list);
+	int r = device_list_create(scope_of(engine), engine->log, &engine->device_list);
 
 	if (r < 0)
 		return r;
@@ -390,22 +504,46 @@ int engine_place(struct engine *engine, const struct progress *progress)
 		if (engine->params.plan_only)
 			return make_plan(engine);
 		r = plan_and_carry_out(engine, progress);
-	} while (r < 0 && !engine->selector && set_aside(engine, r, "it failed to load the model"));
+	} while (r < 0 && !is_bound(engine) && set_aside(engine, r, "it failed to load the model"));
 	return r;
 }
 
-/* Of the devices that were wanted, those that are left; when none is, the best there is. */
-static void choose_left(struct engine *engine)
+/* Those behind PLACE move down by one. */
+static void forget_place(struct engine *engine, uint32_t place)
+{
+	uint32_t below = (1u << place) - 1;
+
+	for (int p = 0; p < PHASES; p++)
+		engine->allowed[p] = (engine->allowed[p] & below) |
+				     (engine->allowed[p] >> 1 & ~below);
+}
+
+/* Of the devices that were wanted, those that are left; where none is, the best there is. A split
+ * without one of its devices says nothing any more. */
+static int choose_left(struct engine *engine)
 {
 	uint32_t n = 0;
 
+	free(engine->split);
+	engine->split = NULL;
 	for (uint32_t i = 0; i < engine->n_entries; i++) {
 		if (engine->entries[i]->usable)
 			engine->entries[n++] = engine->entries[i];
+		else
+			forget_place(engine, n);
 	}
-	if (n == 0)
-		engine->entries[n++] = device_list_default(engine->device_list);
 	engine->n_entries = n;
+	for (int p = 0; p < PHASES; p++) {
+		int place;
+
+		if (engine->allowed[p])
+			continue;
+		place = place_of_entry(engine, device_list_default(engine->device_list));
+		if (place < 0)
+			return -ENODEV;
+		engine->allowed[p] = 1u << place;
+	}
+	return 0;
 }
 
 bool engine_recover(struct engine *engine, int error)
@@ -413,10 +551,11 @@ bool engine_recover(struct engine *engine, int error)
 	int r = error;
 
 	while (r < 0 && set_aside(engine, r, "it failed in use")) {
-		choose_left(engine);
+		r = choose_left(engine);
 		for (struct session *session = engine->sessions; session; session = session->next)
 			session_begin_again(session);
-		r = plan_and_carry_out(engine, NULL);
+		if (r == 0)
+			r = plan_and_carry_out(engine, NULL);
 	}
 	return r == 0;
 }

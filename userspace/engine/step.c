@@ -269,12 +269,10 @@ static int hand_out_row(struct engine *engine, struct engine_device *device, uin
 	bool is_last = position == session->n_tokens - 1;
 	float *to = is_last ? session->result : engine->step.result;
 	size_t bytes = engine_n_result(engine) * sizeof(float);
-	struct buffer *values =
-		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
 	int r;
 
-	r = buffer_read(values, engine->value_offsets[engine->graph->result] + row * bytes, to,
-			bytes);
+	r = buffer_read(device->values, engine->value_offsets[engine->graph->result] + row * bytes,
+			to, bytes);
 	if (r < 0)
 		return blame(engine, device, r);
 	session->has_result = session->has_result || is_last;
