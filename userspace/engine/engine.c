@@ -45,6 +45,8 @@ static int fill_numbers(struct engine *engine)
 				 ENGINE_SESSIONS_MAX);
 	if (r == 0)
 		r = check_number(engine, "a number of outputs", params->n_outputs, OUTPUTS_MAX);
+	if (r == 0)
+		r = check_number(engine, "a number of parts", params->n_parts, ENGINE_PARTS_MAX);
 	if (r < 0)
 		return r;
 	if (params->n_ctx == 0)

@@ -24,6 +24,7 @@ enum {
 	ENGINE_BATCH_DEFAULT = 512,
 	ENGINE_SESSIONS_MAX = 1024,
 	ENGINE_DEVICES_TEXT_MAX = 256,
+	ENGINE_PARTS_MAX = 16,
 };
 
 struct engine;
@@ -51,6 +52,9 @@ struct engine_params {
 	uint32_t n_batch;    /* tokens of a step */
 	uint32_t n_outputs;  /* rows of results of a step; default n_sessions, or n_batch where
 			      * embeddings are made */
+	/* Parts of a prefill step that follow each other through the devices of a plan, so that
+	 * these work at once; 1: none; 0: as measurements say. At most ENGINE_PARTS_MAX */
+	uint32_t n_parts;
 	enum kv_type kv_type;
 	enum activation_form activations;
 	const struct engine_adapter *adapters; /* [n_adapters], at most ADAPTERS_MAX */

@@ -43,7 +43,11 @@ struct step_memory {
 	uint32_t *pages[KV_GROUPS_MAX];
 	float *rope[MODEL_ROPES_MAX];
 	double *frequencies[MODEL_ROPES_MAX];
-	float *adapter_scales;	 /* [n_batch][n_adapters] */
+	float *adapter_scales; /* [n_batch][n_adapters] */
+	/* Of a step in parts: row_runs [n_batch], outputs [n_outputs], runs, all counted from where
+	 * the part begins. */
+	uint32_t *part_row_runs, *part_outputs;
+	struct step_run *part_runs;
 	struct session **owners; /* [n_outputs], whose row of results it is */
 	uint32_t *output_positions;
 	float *result; /* one row, for observers */
@@ -80,7 +84,9 @@ struct engine {
 	/* [n_layers]: whose attention runs where, and so whose cache lies where */
 	struct engine_device **kv_homes[PHASES];
 	bool kv_is_split;	      /* some layer has two homes */
-	float *crossing;	      /* a value on its way between devices */
+	float *crossing;	      /* values on their way between devices */
+	size_t crossing_floats;	      /* of one boundary between segments */
+	uint32_t n_parts;	      /* of a prefill step; 1: whole */
 	struct engine_device *failed; /* whom the last error of a device came from, or NULL */
 	uint64_t *value_offsets;
 	uint64_t values_bytes;
@@ -100,8 +106,7 @@ struct session {
 	size_t n_done;	 /* its beginning that is in the cache */
 	/* Positions of it that lie in each phase's homes; n_done in one of them. */
 	size_t n_cached[PHASES];
-	/* A device was lost: what was evaluated up to here is done again and not handed out again. */
-	size_t n_again;
+	size_t n_again; /* below, nothing is observed again when a device was lost */
 	size_t capacity;
 	struct kv_table tables[KV_GROUPS_MAX];
 	float adapter_scales[ADAPTERS_MAX];
@@ -131,6 +136,9 @@ bool engine_recover(struct engine *engine, int error);
 /* kv_move.c: copies what PHASE lacks of the session's cache from the other phase's homes. */
 int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase);
 
+/* route.c: runs the phase's segments over STEP and hands out its results. */
+int engine_run(struct engine *engine, enum phase phase, const struct step *step);
+
 struct kv_params engine_kv_params(const struct engine *engine);
 uint64_t engine_layer_kv_bytes(const struct engine *engine, const struct op *rope,
 			       const struct kv_params *kv);
@@ -143,6 +151,13 @@ static inline int blame(struct engine *engine, struct engine_device *device, int
 	if (r < 0)
 		engine->failed = device;
 	return r;
+}
+
+/* Is the result of POSITION the observer's? */
+static inline bool session_is_observed(const struct session *session, size_t position)
+{
+	return session->observe && position >= session->observe_from &&
+	       position >= session->n_again;
 }
 
 /* Nothing of the session's text counts as evaluated; its last results stay. */

@@ -396,19 +396,23 @@ static int make_route(struct engine *engine, enum phase phase)
 	return r;
 }
 
-/* What crosses between devices has room for the widest value that does. */
-static int make_crossing(struct engine *engine)
+/* Each boundary between segments has room for a batch of the widest value that crosses one. */
+static int make_crossings(struct engine *engine)
 {
-	size_t n_cols = 1;
+	size_t n_cols = 1, n_boundaries = 1;
 	float *crossing;
 
 	for (int p = 0; p < PHASES; p++) {
 		const struct phase_plan *plan = &engine->plan.phases[p];
 
+		n_boundaries = MAX(n_boundaries, plan->n_segments);
 		for (uint32_t i = 1; i < plan->n_segments; i++)
 			n_cols = MAX(n_cols, engine->graph->values[plan->segments[i].input].n_cols);
 	}
-	crossing = realloc(engine->crossing, engine->params.n_batch * n_cols * sizeof(float));
+	/* Two parts of a step in parts are on their way at once. */
+	engine->crossing_floats = (engine->params.n_batch + 1) * n_cols;
+	crossing =
+		realloc(engine->crossing, n_boundaries * engine->crossing_floats * sizeof(float));
 	if (!crossing)
 		return log_oom(engine->log, "preparing the plan");
 	engine->crossing = crossing;
@@ -453,7 +457,8 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 	if (r < 0)
 		return r;
 	engine->kv_is_split = is_split(engine);
-	return make_crossing(engine);
+	engine->n_parts = MAX(engine->params.n_parts, 1u);
+	return make_crossings(engine);
 }
 
 /* ---- failing devices ---- */

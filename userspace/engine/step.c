@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns one pass through the plan: gathering tokens of the sessions into a step, running the segments
- * in order, handing out results. Refuses to decide who gets how much beyond an even share.
+ * Owns a step: gathering tokens of the sessions, having the plan run over them, and what is true
+ * of the sessions after. Refuses to decide who gets how much beyond an even share.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +26,10 @@ int step_memory_init(struct engine *engine)
 	memory->output_positions = calloc(params->n_outputs, sizeof(*memory->output_positions));
 	memory->runs = calloc(params->n_sessions, sizeof(*memory->runs));
 	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
+	memory->part_row_runs = calloc(params->n_batch, sizeof(*memory->part_row_runs));
+	memory->part_outputs = calloc(params->n_outputs, sizeof(*memory->part_outputs));
+	memory->part_runs =
+		calloc(params->n_sessions + ENGINE_PARTS_MAX, sizeof(*memory->part_runs));
 	memory->adapter_scales =
 		calloc((size_t)params->n_batch * engine->n_adapters + 1, sizeof(float));
 	memory->result = calloc(engine_n_result(engine), sizeof(float));
@@ -47,6 +51,7 @@ int step_memory_init(struct engine *engine)
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
 			       memory->runs && memory->run_owners && memory->adapter_scales &&
+			       memory->part_row_runs && memory->part_outputs && memory->part_runs &&
 			       memory->result
 		       ? 0
 		       : -ENOMEM;
@@ -64,6 +69,9 @@ void step_memory_finish(struct engine *engine)
 	free(memory->output_positions);
 	free(memory->runs);
 	free(memory->run_owners);
+	free(memory->part_row_runs);
+	free(memory->part_outputs);
+	free(memory->part_runs);
 	free(memory->adapter_scales);
 	free(memory->result);
 	for (int i = 0; i < KV_GROUPS_MAX; i++)
@@ -81,15 +89,9 @@ static size_t pending(const struct session *session)
 	return session->n_tokens - session->n_done;
 }
 
-static bool is_observed(const struct session *session, size_t position)
-{
-	return session->observe && position >= session->observe_from &&
-	       position >= session->n_again;
-}
-
 static bool wants_output(const struct session *session, size_t position)
 {
-	return position == session->n_tokens - 1 || is_observed(session, position);
+	return position == session->n_tokens - 1 || session_is_observed(session, position);
 }
 
 static void add_adapters(const struct engine *engine, struct step *step, uint32_t row,
@@ -223,79 +225,6 @@ static enum phase phase_of(const struct step *step)
 	return step->n_tokens == step->n_runs ? PHASE_DECODE : PHASE_PREFILL;
 }
 
-/* Carries the value that segment I of the phase needs from the device before. */
-static int cross(struct engine *engine, enum phase phase, uint32_t i, const struct step *step)
-{
-	struct engine_device *from = engine->routes[phase][i - 1]->device;
-	struct engine_device *to = engine->routes[phase][i]->device;
-	int32_t input = engine->plan.phases[phase].segments[i].input;
-	const struct value *value = &engine->graph->values[input];
-	uint32_t n_rows = value->rows == ROWS_TOKENS ? step->n_tokens : step->n_outputs;
-	size_t bytes = (size_t)n_rows * value->n_cols * sizeof(float);
-	uint64_t offset = engine->value_offsets[input];
-	int r;
-
-	if (from == to || n_rows == 0)
-		return 0;
-	r = blame(engine, from, buffer_read(from->values, offset, engine->crossing, bytes));
-	if (r < 0)
-		return r;
-	return blame(engine, to, buffer_write(to->values, offset, engine->crossing, bytes));
-}
-
-static int run_segments(struct engine *engine, enum phase phase, const struct step *step)
-{
-	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments; i++) {
-		struct engine_segment *segment = engine->routes[phase][i];
-		int r = i > 0 ? cross(engine, phase, i, step) : 0;
-
-		if (r == 0)
-			r = blame(engine, segment->device, segment_run(segment->segment, step));
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static struct engine_device *last_device(const struct engine *engine, enum phase phase)
-{
-	return engine->routes[phase][engine->plan.phases[phase].n_segments - 1]->device;
-}
-
-static int hand_out_row(struct engine *engine, struct engine_device *device, uint32_t row)
-{
-	struct session *session = engine->step.owners[row];
-	uint32_t position = engine->step.output_positions[row];
-	bool is_last = position == session->n_tokens - 1;
-	float *to = is_last ? session->result : engine->step.result;
-	size_t bytes = engine_n_result(engine) * sizeof(float);
-	int r;
-
-	r = buffer_read(device->values, engine->value_offsets[engine->graph->result] + row * bytes,
-			to, bytes);
-	if (r < 0)
-		return blame(engine, device, r);
-	session->has_result = session->has_result || is_last;
-	if (is_observed(session, position))
-		session->observe(session->observe_data, position, to);
-	return 0;
-}
-
-/* A step without outputs still ends before its inputs change. */
-static int hand_out(struct engine *engine, enum phase phase, const struct step *step)
-{
-	struct engine_device *device = last_device(engine, phase);
-	float nothing;
-	int r = 0;
-
-	if (step->n_outputs == 0)
-		return blame(engine, device,
-			     buffer_read(device->values, 0, &nothing, sizeof(nothing)));
-	for (uint32_t i = 0; i < step->n_outputs && r == 0; i++)
-		r = hand_out_row(engine, device, i);
-	return r;
-}
-
 /* The step's rows are in the cache now; pages behind every window are given back. */
 static void commit_run(struct engine *engine, struct session *session, const struct step_run *run,
 		       enum phase phase)
@@ -335,9 +264,7 @@ static int take_step(struct engine *engine, struct session *const *sessions, uin
 	phase = phase_of(&step);
 	r = bring_caches(engine, phase, &step);
 	if (r == 0)
-		r = run_segments(engine, phase, &step);
-	if (r == 0)
-		r = hand_out(engine, phase, &step);
+		r = engine_run(engine, phase, &step);
 	for (uint32_t i = 0; i < step.n_runs && r == 0; i++)
 		commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i], phase);
 	return r;
