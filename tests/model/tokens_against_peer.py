@@ -316,11 +316,13 @@ def header(data):
 
 
 def rewrite(path, out, changes):
-    """Copies a GGUF file with other values for some keys; tensors keep their offsets."""
+    """Copies a GGUF file with other or more values; tensors keep their offsets."""
     with open(path, "rb") as file:
         data = file.read()
     values, end = header(data)
-    parts, at = [], 0
+    new = [key for key in changes if key not in [value[0] for value in values]]
+    parts, at = [data[:16] + struct.pack("<Q", len(values) + len(new))], 24
+    parts += [packed_string(key) + changes[key] for key in new]
     for key, begin, after in values:
         if key in changes:
             parts += [data[at:begin], changes[key]]
@@ -366,6 +368,40 @@ def pairs_vocabulary(path, pre):
     return pre_only(pre) | {
         "tokenizer.ggml.tokens": packed_strings(special + letters + [a + b for a, b in pairs]),
         "tokenizer.ggml.merges": packed_strings([f"{a} {b}" for a, b in pairs])}
+
+
+# ---- files with other flags and kinds of tokens ----
+
+
+def flags(**values):
+    return {f"tokenizer.ggml.{key}": struct.pack("<IB", 7, value) for key, value in values.items()}
+
+
+def other_types(path, every):
+    """One token in so many becomes unknown, control, user-defined, unused or undefined, in turn.
+    Few, as which of two equally long ones that overlap goes first is chance there (std::sort)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    (begin,) = [begin for key, begin, _ in header(data)[0] if key == "tokenizer.ggml.token_type"]
+    (n,) = struct.unpack_from("<Q", data, begin + 8)
+    types = list(struct.unpack_from(f"<{n}i", data, begin + 16))
+    for i in range(every, n, every):
+        if types[i] != 6:
+            types[i] = (2, 3, 4, 5, 0)[i // every % 5]
+    return {"tokenizer.ggml.token_type": struct.pack(f"<IIQ{n}i", 9, 5, n, *types)}
+
+
+def variants(models):
+    """What a file may say else, as (name, file, changes, whether the text should be the same)."""
+    smollm, gemma = models
+    yield "Gemma with a blank first", gemma, flags(add_space_prefix=1), True
+    yield "Gemma without BOS", gemma, flags(add_bos_token=0, add_space_prefix=1), True
+    yield "Gemma with EOS", gemma, flags(add_eos_token=1, add_bos_token=1), True
+    yield "Gemma without double blanks", gemma, flags(remove_extra_whitespaces=1), True
+    yield "Gemma with other kinds", gemma, other_types(gemma, 97), True
+    yield "SmolLM2 with BOS and EOS", smollm, flags(add_bos_token=1, add_eos_token=1), True
+    yield "SmolLM2 with a blank first", smollm, flags(add_space_prefix=1), False
+    yield "SmolLM2 with other kinds", smollm, other_types(smollm, 311), True
 
 
 # ---- the recorded ids ----
@@ -494,6 +530,11 @@ def main():
             n_wrong += compare(label, arguments.driver, model, texts, parse_special, True)
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         model = os.path.abspath(os.path.join(scratch, "rewritten.gguf"))
+        for name, path, changes, with_text in variants(models):
+            rewrite(path, model, changes)
+            for parse_special in (True, False):
+                label = f"{name}, {'special' if parse_special else 'plain'}"
+                n_wrong += compare(label, arguments.driver, model, texts, parse_special, with_text)
         for pre in filter(None, arguments.pre.split(",")):
             for vocabulary, changes in (("", pre_only(pre)),
                                         (" with pairs", pairs_vocabulary(models[0], pre))):
