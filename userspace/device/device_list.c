@@ -118,7 +118,7 @@ void device_list_find_twins(struct device_list *list)
 	}
 }
 
-/* Is it another driver's view of hardware that is used already, unless somebody names it? */
+/* Is it another driver's view of hardware, to be used only by name? */
 static bool stands_back(const struct device_list *list, const struct device_entry *entry)
 {
 	return entry->twin && list->entries[entry->twin].usable;
@@ -256,7 +256,7 @@ const struct device_entry *device_list_default(const struct device_list *list)
 	for (size_t i = 0; i < list->n_entries; i++) {
 		const struct device_entry *entry = &list->entries[i];
 
-		if (entry->usable && !stands_back(list, entry) &&
+		if (entry->usable &&
 		    (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR))
 			return entry;
 	}
