@@ -108,7 +108,8 @@ def no_driver(box):
     equal(answer(box, model, environment=NONE), wanted, "the answer")
     done = run(box, "run", model, "--raw", "-v", "-n", "1", "x", environment=NONE)
     check("no OpenCL platform" in succeeds(done).err_text, "-v does not say so", done)
-    devices = json.loads(succeeds(run(box, "devices", "--json", environment=NONE)).out)
+    devices = json.loads(succeeds(run(box, "devices", "--json", environment={
+        **NONE, "SLM_SYSROOT": box.path})).out)
     equal([one["selector"] for one in devices], ["cpu", "reference"], "the devices")
 
 

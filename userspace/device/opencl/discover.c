@@ -92,7 +92,7 @@ static cl_bool device_flag(cl_device_id device, cl_device_info what)
 	return flag;
 }
 
-static bool has_extension(cl_device_id device, const char *name)
+bool opencl_has_extension(cl_device_id device, const char *name)
 {
 	char *all = calloc(1, EXTENSIONS_MAX);
 	const char *at;
@@ -113,7 +113,7 @@ static bool has_fast_dot(cl_device_id device)
 {
 	cl_bool properties[6] = {0};
 
-	if (!has_extension(device, "cl_khr_integer_dot_product"))
+	if (!opencl_has_extension(device, "cl_khr_integer_dot_product"))
 		return false;
 	if (clGetDeviceInfo(device, CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED,
 			    sizeof(properties), properties, NULL) != CL_SUCCESS)
@@ -198,6 +198,7 @@ static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platf
 	entry->type = type_of(facts);
 	entry->is_host_cpu = entry->type == DEVICE_CPU && facts->unified;
 	entry->memory_bytes = facts->memory_bytes;
+	opencl_read_bus(entry, device);
 	entry->usable = !reason;
 	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
 		       reason		    ? reason

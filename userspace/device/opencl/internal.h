@@ -53,6 +53,11 @@ static inline cl_mem opencl_memory(const struct buffer *buffer)
 	return ((const struct opencl_buffer *)buffer)->memory;
 }
 
+/* bus.c: where ENTRY's device sits, as far as its driver tells. */
+void opencl_read_bus(struct device_entry *entry, cl_device_id device);
+/* discover.c */
+bool opencl_has_extension(cl_device_id device, const char *name);
+
 /* buffer.c */
 int opencl_buffer_create(struct device *device, const struct buffer_params *params,
 			 struct buffer **ret_buffer);
