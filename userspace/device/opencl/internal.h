@@ -71,8 +71,8 @@ int opencl_failed(struct opencl_device *device, const char *call, cl_int code);
 /* Waits for EVENT of CALL and releases it, unless the device hangs. 0 or as opencl_failed(). */
 int opencl_wait(struct opencl_device *device, const char *call, cl_event event);
 
-/* Waits for all that was begun. 0 or as opencl_failed(). */
-int opencl_finish(struct opencl_device *device);
+/* Waits for all that was begun. What failed was said when it failed; a hang is said. */
+void opencl_finish(struct opencl_device *device);
 
 /* ---- buffer.c ---- */
 

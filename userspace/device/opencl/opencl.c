@@ -61,17 +61,21 @@ int opencl_wait(struct opencl_device *device, const char *call, cl_event event)
 	return code == CL_SUCCESS ? 0 : opencl_failed(device, call, code);
 }
 
-int opencl_finish(struct opencl_device *device)
+void opencl_finish(struct opencl_device *device)
 {
 	cl_event event;
 	cl_int code;
 
-	if (device->is_lost)
-		return -ENODEV;
-	code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &event);
-	if (code != CL_SUCCESS)
-		return opencl_failed(device, "clEnqueueMarkerWithWaitList", code);
-	return opencl_wait(device, "clEnqueueMarkerWithWaitList", event);
+	if (device->is_lost ||
+	    clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &event) != CL_SUCCESS)
+		return;
+	code = clFlush(device->queue);
+	if (code == CL_SUCCESS)
+		code = watchdog_wait(device->watchdog, event);
+	if (code == SLM_DEVICE_HANGS)
+		(void)opencl_failed(device, "clEnqueueMarkerWithWaitList", code);
+	else
+		(void)clReleaseEvent(event);
 }
 
 static int make_queue(struct opencl_device *device)

@@ -43,7 +43,7 @@ void opencl_segment_destroy(struct segment *base)
 	struct opencl_segment *segment = (struct opencl_segment *)base;
 	struct opencl_device *device = opencl_device_from(base->device);
 
-	(void)opencl_finish(device);
+	opencl_finish(device);
 	if (!opencl_hangs(device))
 		release_objects(segment);
 	driver_memory_free(device, segment->step_words);
@@ -179,13 +179,24 @@ static int enqueue(struct opencl_segment *segment, const struct launch *launch,
 	return code == CL_SUCCESS ? 0 : opencl_failed(device, "clEnqueueNDRangeKernel", code);
 }
 
+/*
+ * After how many launches there is a mark. One launch over many rows takes long, and so does the first of
+ * each kernel where a driver compiles then; else a mark would cost as much as a launch.
+ */
+static uint32_t marks_of(struct opencl_segment *segment, const struct step *step)
+{
+	bool single = has_single_rows_only(step), is_first = !segment->has_run[single];
+
+	segment->has_run[single] = true;
+	return is_first ? 1 : MAX(FLUSH_EVERY / step->n_tokens, 1u);
+}
+
 int opencl_segment_run(struct segment *base, const struct step *step)
 {
 	struct opencl_segment *segment = (struct opencl_segment *)base;
 	struct opencl_device *device = opencl_device_from(base->device);
 	uint32_t n_splits = splits_of(segment, step), since_mark = 0;
-	/* Launches over many rows take long; over one, a mark costs as much as a launch. */
-	uint32_t mark_every = MAX(FLUSH_EVERY / step->n_tokens, 1u);
+	uint32_t mark_every = marks_of(segment, step);
 	size_t n = segment->n_launches;
 	int r;
 
