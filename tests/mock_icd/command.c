@@ -52,6 +52,7 @@ static cl_int release_queue(cl_command_queue queue)
 /* ---- hanging ---- */
 
 struct gate {
+	cl_event before; /* of what is ahead in the queue: time counts from its end */
 	cl_event event;
 	double ms;
 };
@@ -60,6 +61,8 @@ static void *open_gate_later(void *data)
 {
 	struct gate *gate = data;
 
+	(void)mock.real->clWaitForEvents(1, &gate->before);
+	(void)mock.real->clReleaseEvent(gate->before);
 	fault_sleep(gate->ms);
 	(void)mock.real->clSetUserEventStatus(gate->event, CL_COMPLETE);
 	(void)mock.real->clReleaseEvent(gate->event);
@@ -76,7 +79,9 @@ static cl_event make_gate(cl_command_queue queue, double ms)
 
 	if (!gate)
 		return event;
-	*gate = (struct gate){event, ms};
+	*gate = (struct gate){NULL, event, ms};
+	(void)mock.real->clEnqueueMarkerWithWaitList(queue->real, 0, NULL, &gate->before);
+	(void)mock.real->clFlush(queue->real);
 	(void)mock.real->clRetainEvent(event);
 	if (pthread_create(&thread, NULL, open_gate_later, gate) == 0)
 		(void)pthread_detach(thread);

@@ -352,6 +352,9 @@ __attribute__((destructor)) static void write_statistics(void)
 
 	if (!out)
 		return;
+	/* A callback may still be on its way out, with its event. */
+	for (int ms = 0; ms < 300 && mock_live() > 0; ms++)
+		fault_sleep(1);
 	(void)fprintf(out, "{\"program\":\"%s\",\"pid\":%ld,\"live\":%u,\"devices\":[",
 		      program_invocation_short_name, (long)getpid(), mock_live());
 	for (unsigned d = 0; d < mock.n_devices; d++)

@@ -35,7 +35,7 @@
  *   unavailable  launch  CL_DEVICE_NOT_AVAILABLE, then from every call but releases
  *   removed      launch  the same, and the device is not listed any more (a platform without devices
  *                        gives CL_DEVICE_NOT_FOUND); COUNT 0 of both: from the beginning
- *   hang         run     the command never ends, nor what is behind it; with VALUE: for so many ms. At
+ *   hang         run     the command never ends, nor what is behind it; with VALUE: for so many ms from its turn. At
  *                        wait: the calling thread sleeps in the call
  *   slow         launch  each takes VALUE ms more ("+" is understood)
  *

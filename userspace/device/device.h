@@ -20,7 +20,10 @@
 enum {
 	KV_PAGE = 64, /* positions in a page of the cache, a multiple of 16 */
 	DEVICE_TEXT_MAX = 128,
+	WATCHDOG_DEFAULT_MS = 30000,
 };
+
+#define WATCHDOG_NONE UINT32_MAX
 
 enum device_type {
 	DEVICE_CPU,
@@ -150,6 +153,11 @@ struct device_params {
 	unsigned n_threads;
 	enum activation_form activations;
 	const char *cache_dir; /* for compiled programs; NULL: none. Lives only during open */
+	/*
+	 * After so long without progress a driver hangs: the call gives -ENODEV and the device is
+	 * gone. 0: WATCHDOG_DEFAULT_MS; WATCHDOG_NONE: wait for ever.
+	 */
+	unsigned watchdog_ms;
 	const struct log *log; /* outlives the device */
 };
 
@@ -183,8 +191,11 @@ struct device {
 
 /*
  * Errors of every call below: -EINVAL for arguments that cannot be; -ENOMEM where host or device
- * memory is short; -EIO where a driver fails; -ENODEV when the device is gone. Logged by the back
- * end, where the cause is known. Destroying NULL does nothing.
+ * memory is short; -EIO where a driver fails; -ENODEV when the device is gone or hangs. Logged by the
+ * back end, where the cause is known. Destroying NULL does nothing.
+ *
+ * Once a device is gone or hangs every later call gives -ENODEV, silently and at once. Destroying what
+ * is on it and closing it do not wait for its driver then: what that may still touch is never freed.
  */
 int device_open(const struct device_params *params, struct device **ret_device);
 void device_close(struct device *device); /* all its buffers and segments are gone by then */
