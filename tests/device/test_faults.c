@@ -89,13 +89,11 @@ static void draw_faults(struct schedule *s)
 
 	if (s->compiles)
 		device = 0;
-	add_fault(s, random_in(&s->random, 0, FAULTS_AT_WORK - 2), device);
+	add_fault(s, random_in(&s->random, 0, FAULTS_AT_WORK - 1), device);
 	if (s->compiles)
 		s->hits[random_in(&s->random, 0, 1) ? FAULT_BUILD : FAULT_ABORT_BUILD] = true;
 	else if (random_in(&s->random, 0, 1))
-		add_fault(s,
-			  random_in(&s->random, 0, 1) ? FAULT_MEMORY : random_in(&s->random, 0, 3),
-			  1 - device);
+		add_fault(s, random_in(&s->random, 0, FAULT_MEMORY), 1 - device);
 }
 
 /* Two mock devices and the processor in one of several orders, or one for each phase. When the first
