@@ -22,7 +22,7 @@ def unknown(box):
     usage(box, "run", "--wibble", "m", parts=["--wibble", "slm run --help"])
     usage(box, "run", "-Z", "m", parts=["-Z", "slm run --help"])
     usage(box, "--wibble", parts=["--wibble"])
-    usage(box, "run", "--to", "1", "m", parts=["--top-k", "--top-p"])
+    usage(box, "run", "--top", "1", "m", parts=["--top-k", "--top-p"])
     usage(box, "pull", "--wibble", parts=["--wibble"])
 
 
