@@ -93,6 +93,15 @@ static void an_unusable_driver_has_no_twin(void **state)
 	assert_string_equal(entries[4].reason, "has all that is needed");
 }
 
+static void platforms_are_told_apart_though_their_names_are_not(void **state)
+{
+	(void)state;
+	for (size_t i = 2; i < list.n_entries; i++)
+		(void)strcpy(entries[i].platform, "Vendor");
+	device_list_find_twins(&list);
+	assert_int_equal(entries[4].twin, 2);
+}
+
 /* A card that its driver offers in parts. */
 static void parts_of_one_platform_are_no_twins(void **state)
 {
@@ -112,6 +121,7 @@ int main(void)
 		WITH_LIST(one_device_is_never_used_twice),
 		WITH_LIST(the_other_driver_takes_over_where_the_first_cannot),
 		WITH_LIST(an_unusable_driver_has_no_twin),
+		WITH_LIST(platforms_are_told_apart_though_their_names_are_not),
 		WITH_LIST(parts_of_one_platform_are_no_twins),
 	};
 

@@ -94,11 +94,18 @@ void device_list_destroy(struct device_list *list)
 
 /* ---- twins ---- */
 
+/* Of names there may be two alike: selectors tell platforms apart. */
+static bool is_same_platform(const struct device_entry *a, const struct device_entry *b)
+{
+	size_t n = strcspn(a->selector, ".");
+
+	return n == strcspn(b->selector, ".") && strncmp(a->selector, b->selector, n) == 0;
+}
+
 static bool is_twin(const struct device_entry *entry, const struct device_entry *other)
 {
 	return other->usable && entry->has_pci && other->has_pci &&
-	       pci_address_equal(&entry->pci, &other->pci) &&
-	       strcmp(entry->platform, other->platform) != 0;
+	       pci_address_equal(&entry->pci, &other->pci) && !is_same_platform(entry, other);
 }
 
 void device_list_find_twins(struct device_list *list)

@@ -90,8 +90,9 @@ bool drm_node_kind_of(const char *name, enum drm_node_kind *ret_kind)
 static void odd(const struct log *log, const char *dir, const char *name, int r)
 {
 	if (r < 0 && r != -ENOENT)
-		log_warning(log, "%s/%s is not what a kernel writes (%s): ignored", dir, name,
-			    strerror(-r));
+		log_warning(log,
+			    "%s/%s cannot be read, or is not what a kernel writes (%s): ignored",
+			    dir, name, strerror(-r));
 }
 
 static void read_number(struct drm_node *node, const struct node_class *class, const char *dir,
