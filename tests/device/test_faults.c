@@ -93,7 +93,10 @@ static void draw_faults(struct schedule *s)
 	if (s->compiles)
 		s->hits[random_in(&s->random, 0, 1) ? FAULT_BUILD : FAULT_ABORT_BUILD] = true;
 	else if (random_in(&s->random, 0, 1))
-		add_fault(s, random_in(&s->random, 0, FAULT_MEMORY), 1 - device);
+		add_fault(s,
+			  random_in(&s->random, 0, 1) ? (uint32_t)FAULT_MEMORY
+						      : random_in(&s->random, 0, FAULT_HANG),
+			  1 - device);
 }
 
 /* Two mock devices and the processor in one of several orders, or one for each phase. When the first
@@ -237,10 +240,19 @@ static void count_losses(void *data, enum log_level level, const char *text)
 	kept_log_write(data, level, text);
 }
 
+/* A driver's callback may hold an event for a moment after the wait for it has returned. */
+static bool is_freed(unsigned n_before)
+{
+	for (int i = 0; i < 200 && mock_live() > n_before; i++)
+		(void)usleep(10000);
+	return mock_live() <= n_before;
+}
+
 static void try_schedule(uint64_t seed)
 {
 	int32_t wanted[ANSWER], got[ANSWER];
 	struct tiny_engine tiny;
+	unsigned n_before = mock_live();
 	struct schedule s;
 	char cache[32];
 
@@ -262,8 +274,9 @@ static void try_schedule(uint64_t seed)
 	tiny_engine_finish(&tiny);
 	if (s.compiles)
 		cache_finish(cache);
+	/* What a driver that hangs has is left to it. */
 	if (!s.hits[FAULT_HANG])
-		assert_int_equal(mock_live(), 0);
+		assert_true(is_freed(n_before));
 }
 
 static unsigned n_schedules = SCHEDULES;

@@ -109,12 +109,11 @@ struct command {
 	cl_int failure;
 };
 
-/* A device that is gone does not go on in memory that its user frees then. */
-static cl_int stop(cl_command_queue queue, cl_int code)
+/* A device that has failed does not go on in memory that its user frees then; one that hangs may. */
+static void stop(cl_command_queue queue)
 {
-	if (code == CL_DEVICE_NOT_AVAILABLE)
+	if (!queue->hangs)
 		(void)mock.real->clFinish(queue->real);
-	return code;
 }
 
 static cl_int command_begin(struct command *command, enum fault_point point, cl_uint n,
@@ -132,12 +131,15 @@ static cl_int command_begin(struct command *command, enum fault_point point, cl_
 	}
 	if (code == CL_SUCCESS)
 		code = event_list(waits, n, command->waits, &command->failure);
-	if (code != CL_SUCCESS)
-		return stop(queue, code);
+	if (code != CL_SUCCESS) {
+		stop(queue);
+		return code;
+	}
 	command->n_waits = n;
 	if (verdict.hangs) {
 		command->gate = make_gate(queue, verdict.hang_ms);
 		command->waits[command->n_waits++] = command->gate;
+		queue->hangs |= verdict.hang_ms <= 0;
 	}
 	if (verdict.run_code != CL_SUCCESS)
 		queue->failure = verdict.run_code;
@@ -153,6 +155,8 @@ static cl_int command_end(struct command *command, cl_int code, cl_event *ret_ev
 		(void)mock.real->clReleaseEvent(command->gate);
 	if (code != CL_SUCCESS)
 		return code;
+	if (command->failure != CL_SUCCESS)
+		stop(command->queue);
 	if (command->blocks) {
 		(void)mock.real->clFlush(command->queue->real);
 		code = mock.real->clWaitForEvents(1, &command->done);

@@ -104,6 +104,7 @@ struct _cl_command_queue {
 	cl_command_queue real;
 	cl_context real_context;
 	cl_int failure; /* with which all further commands end */
+	bool hangs;	/* some command of it never ends */
 };
 
 struct _cl_mem {
