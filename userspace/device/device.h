@@ -144,7 +144,7 @@ struct device_params {
 	void *driver_data; /* what the back end's discovery left, e.g. a cl_device_id */
 	unsigned n_threads;
 	enum activation_form activations;
-	const char *kernel_family; /* one of the ops' that calibration chose; NULL or "": by rule */
+	const char *kernel_family; /* that calibration chose; NULL or "": by rule */
 	const char *cache_dir;	   /* for compiled programs; NULL: none. Lives only during open */
 	const struct log *log;	   /* outlives the device */
 };
@@ -152,7 +152,6 @@ struct device_params {
 struct device_ops {
 	const char *name;
 	enum weight_form weight_form;
-	const char *const *kernel_families; /* to choose from, ending with NULL; NULL: no choice */
 	int (*open)(const struct device_params *params, struct device **ret_device);
 	void (*close)(struct device *device);
 	bool (*supports)(const struct device *device, const struct op *op);
