@@ -26,7 +26,6 @@ enum {
 	DEPTH_ONE = 960,
 	DEPTH_MANY = 512,
 	LINK_SMALL_BYTES = 4096,
-	SOLVE_ROUNDS = 8,
 	ATTEMPTS = 2,
 };
 
@@ -62,6 +61,7 @@ struct timing {
 
 struct type_timings {
 	struct timing one, many;
+	struct timing cached; /* one row through one layer, again and again */
 };
 
 struct frame_timings {
@@ -102,8 +102,16 @@ uint64_t calibrate_types(const struct graph *graph)
 
 static int time_step(struct probe *probe, const struct probe_step *step, struct timing *ret)
 {
+	int r = probe_run(probe, step, &ret->seconds);
+
 	ret->work = probe_work(probe, step);
-	return probe_run(probe, step, &ret->seconds);
+	if (r == 0)
+		log_debug(probe_log(probe),
+			  "%.0f ops of %u rows at depth %u, %.3g bytes, %.3g multiply-adds, "
+			  "%.3g of attention, %.3g bytes of values: %.1f us",
+			  ret->work.n_ops, step->n_tokens, step->depth, ret->work.weight_bytes, ret->work.macs,
+			  ret->work.attention_macs, ret->work.value_bytes, ret->seconds * 1e6);
+	return r;
 }
 
 /* The second time: the first may have prepared the kernels. */
@@ -145,8 +153,11 @@ static int time_layers(struct calibrator *calibrator, struct probe *probe, uint3
 				 "%s takes %.1f s for one layer of a small model: it is too slow "
 				 "to be measured, and to be used",
 				 calibrator->params->entry->selector, seconds);
-	step.first_only = seconds * n_layers > whole_max_s;
-	r = time_step(probe, &step, &ret->one);
+	r = time_step(probe, &step, &ret->cached);
+	ret->one = ret->cached;
+	step.first_only = false;
+	if (r == 0 && seconds * n_layers <= whole_max_s)
+		r = time_step(probe, &step, &ret->one);
 	if (r < 0)
 		return r;
 	step.first_only = true;
@@ -237,26 +248,31 @@ static void solve_link(struct device_rates *rates, const struct frame_timings *f
 	rates->link_s = fmax(frame->small_s - LINK_SMALL_BYTES / rates->link_bytes_s, 0);
 }
 
-/* Launches hide in every time and bandwidth in the frame's: each round knows both better. */
+/*
+ * Three equations for the cost of a run, of a launch and of a byte in a cache: few small layers, many
+ * small layers, one large layer. The frame's layers are so small that their bytes come from a cache.
+ */
 static void solve_one(struct device_rates *rates, const struct frame_timings *frame,
-		      const struct timing *one)
+		      const struct timing *large)
 {
-	double more_ops = frame->whole.work.n_ops - frame->first.work.n_ops;
-	double more_bytes = frame->whole.work.weight_bytes - frame->first.work.weight_bytes;
-	double more_s = frame->whole.seconds - frame->first.seconds;
+	const struct timing *first = &frame->first, *whole = &frame->whole;
+	double ops = whole->work.n_ops - first->work.n_ops;
+	double bytes = whole->work.weight_bytes - first->work.weight_bytes;
+	double seconds = whole->seconds - first->seconds;
+	double large_ops = large->work.n_ops - first->work.n_ops;
+	double large_bytes = large->work.weight_bytes - first->work.weight_bytes;
+	double large_s = large->seconds - first->seconds;
+	double byte_s = fmax((large_s * ops - large_ops * seconds) /
+				     (large_bytes * ops - large_ops * bytes),
+			     0);
 
-	for (int i = 0; i < SOLVE_ROUNDS; i++) {
-		double byte_s = work_seconds(rates, one) / one->work.weight_bytes;
-
-		rates->launch_s = fmax(more_s - more_bytes * byte_s, 0) / more_ops;
-		rates->run_s = fmax(frame->first.seconds - rates->link_s -
-					    frame->first.work.n_ops * rates->launch_s -
-					    frame->first.work.weight_bytes * byte_s,
-				    0);
-	}
+	rates->launch_s = fmax(seconds - bytes * byte_s, 0) / ops;
+	rates->run_s = fmax(first->seconds - rates->link_s - first->work.n_ops * rates->launch_s -
+				    first->work.weight_bytes * byte_s,
+			    0);
 	rates->attention_one_macs_s =
-		(frame->deep.work.attention_macs - frame->whole.work.attention_macs) /
-		(frame->deep.seconds - frame->whole.seconds);
+		(frame->deep.work.attention_macs - whole->work.attention_macs) /
+		(frame->deep.seconds - whole->seconds);
 }
 
 /*
@@ -296,7 +312,7 @@ static void solve_frame(struct device_rates *rates, const struct frame_timings *
 			const struct type_timings *timings)
 {
 	solve_link(rates, frame);
-	solve_one(rates, frame, &timings->one);
+	solve_one(rates, frame, &timings->cached);
 	solve_values(rates, frame, &timings->many);
 }
 

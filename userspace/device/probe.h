@@ -45,9 +45,14 @@ uint64_t probe_layer_bytes(const struct probe_shape *shape, enum weight_form for
 int probe_create(struct device *device, const struct probe_shape *shape, struct probe **ret_probe);
 void probe_destroy(struct probe *probe);
 
+const struct log *probe_log(const struct probe *probe); /* its device's */
+
 struct probe_work probe_work(const struct probe *probe, const struct probe_step *step);
 
-/* Seconds from the begin of a run until the host has seen its end: the median of several. */
+/*
+ * Seconds from the begin of a run until the host has seen its end. Of many runs the fastest eighth
+ * counts, so that what else the machine does counts for little.
+ */
 int probe_run(struct probe *probe, const struct probe_step *step, double *ret_seconds);
 
 /* The same of a single run, which may be the first and then prepares the kernels. */
