@@ -42,8 +42,8 @@ static double step_seconds(const struct subject *subject, uint32_t n_tokens, uin
 	for (int i = 0; i < OP_KINDS; i++) {
 		seconds += kinds[i];
 		if (subject->shows_ops && kinds[i] > 0)
-			(void)fprintf(stderr, "  %-16s %9.1f us\n",
-				      op_kind_name((enum op_kind)i), kinds[i] * 1e6);
+			(void)fprintf(stderr, "  %-16s %9.1f us\n", op_kind_name((enum op_kind)i),
+				      kinds[i] * 1e6);
 	}
 	return seconds;
 }
@@ -99,7 +99,8 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc < 6) {
-		(void)fprintf(stderr, "usage: %s GGUF DEVICE N_PROMPT N_ANSWER DEPTH...\n", argv[0]);
+		(void)fprintf(stderr, "usage: %s GGUF DEVICE N_PROMPT N_ANSWER DEPTH...\n",
+			      argv[0]);
 		return 2;
 	}
 	r = gguf_open(argv[1], &to_stderr, &gguf);

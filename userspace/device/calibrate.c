@@ -26,7 +26,9 @@ enum {
 	DEPTH_ONE = 960,
 	DEPTH_MANY = 512,
 	LINK_SMALL_BYTES = 4096,
-	ATTEMPTS = 2,
+	SOLVE_ROUNDS = 3,
+	PASSES = 2,
+	ATTEMPTS = 3,
 };
 
 /* The layers of a model of some hundred million parameters. */
@@ -62,11 +64,13 @@ struct timing {
 struct type_timings {
 	struct timing one, many;
 	struct timing cached; /* one row through one layer, again and again */
+	uint32_t n_rows;      /* that are many; 0: not known yet */
 };
 
 struct frame_timings {
 	struct timing first, whole, deep, many, many_deep;
 	double small_s, large_s; /* transfers */
+	uint32_t n_rows;
 };
 
 struct calibrator {
@@ -90,9 +94,8 @@ uint64_t calibrate_types(const struct graph *graph)
 	for (uint32_t i = 0; i < graph->n_ops; i++) {
 		const struct op *op = &graph->ops[i];
 
-		for (uint32_t k = 0; op->kind != OP_EMBED && op->when != WHEN_ADAPTED &&
-				     k < op->n_weights;
-		     k++)
+		for (uint32_t k = 0;
+		     op->kind != OP_EMBED && op->when != WHEN_ADAPTED && k < op->n_weights; k++)
 			types |= UINT64_C(1) << op->weight[k]->type;
 	}
 	return types;
@@ -100,18 +103,24 @@ uint64_t calibrate_types(const struct graph *graph)
 
 /* ---- timing ---- */
 
-static int time_step(struct probe *probe, const struct probe_step *step, struct timing *ret)
+/* The better of what was there and of this time. */
+static int time_step(struct probe *probe, const struct probe_step *step, struct timing *timing)
 {
-	int r = probe_run(probe, step, &ret->seconds);
+	double seconds;
+	int r = probe_run(probe, step, &seconds);
 
-	ret->work = probe_work(probe, step);
-	if (r == 0)
-		log_debug(probe_log(probe),
-			  "%.0f ops of %u rows at depth %u, %.3g bytes, %.3g multiply-adds, "
-			  "%.3g of attention, %.3g bytes of values: %.1f us",
-			  ret->work.n_ops, step->n_tokens, step->depth, ret->work.weight_bytes, ret->work.macs,
-			  ret->work.attention_macs, ret->work.value_bytes, ret->seconds * 1e6);
-	return r;
+	if (r < 0)
+		return r;
+	timing->work = probe_work(probe, step);
+	if (timing->seconds == 0 || seconds < timing->seconds)
+		timing->seconds = seconds;
+	log_debug(probe_log(probe),
+		  "%.0f ops of %u rows at depth %u, %.3g bytes, %.3g multiply-adds, %.3g of "
+		  "attention, %.3g bytes of values: %.1f us",
+		  timing->work.n_ops, step->n_tokens, step->depth, timing->work.weight_bytes,
+		  timing->work.macs, timing->work.attention_macs, timing->work.value_bytes,
+		  seconds * 1e6);
+	return 0;
 }
 
 /* The second time: the first may have prepared the kernels. */
@@ -123,24 +132,31 @@ static int time_twice(struct probe *probe, const struct probe_step *step, double
 }
 
 /* As many rows as fit into the time that a step may take. */
-static int time_many(struct probe *probe, struct probe_step *step, struct timing *ret)
+static int find_rows(struct probe *probe, uint32_t *n_rows)
 {
+	struct probe_step step = {.n_tokens = ROWS_FIRST, .first_only = true};
 	double seconds;
-	int r;
+	int r = *n_rows > 0 ? 0 : time_twice(probe, &step, &seconds);
 
-	step->n_tokens = ROWS_FIRST;
-	r = time_twice(probe, step, &seconds);
-	if (r < 0)
+	if (r < 0 || *n_rows > 0)
 		return r;
-	while (step->n_tokens < ROWS_MAX && seconds < step_wanted_s / 2) {
-		step->n_tokens *= 2;
+	while (step.n_tokens < ROWS_MAX && seconds < step_wanted_s / 2) {
+		step.n_tokens *= 2;
 		seconds *= 2;
 	}
-	return time_step(probe, step, ret);
+	*n_rows = step.n_tokens;
+	return 0;
 }
 
-static int time_layers(struct calibrator *calibrator, struct probe *probe, uint32_t n_layers,
-		       struct type_timings *ret)
+static int time_many(struct probe *probe, uint32_t n_rows, uint32_t depth, struct timing *timing)
+{
+	const struct probe_step step = {.n_tokens = n_rows, .depth = depth, .first_only = true};
+
+	return time_step(probe, &step, timing);
+}
+
+static int time_one(struct calibrator *calibrator, struct probe *probe, uint32_t n_layers,
+		    struct type_timings *timings)
 {
 	struct probe_step step = {.n_tokens = 1, .first_only = true};
 	double seconds;
@@ -153,15 +169,27 @@ static int time_layers(struct calibrator *calibrator, struct probe *probe, uint3
 				 "%s takes %.1f s for one layer of a small model: it is too slow "
 				 "to be measured, and to be used",
 				 calibrator->params->entry->selector, seconds);
-	r = time_step(probe, &step, &ret->cached);
-	ret->one = ret->cached;
-	step.first_only = false;
-	if (r == 0 && seconds * n_layers <= whole_max_s)
-		r = time_step(probe, &step, &ret->one);
+	r = time_step(probe, &step, &timings->cached);
 	if (r < 0)
 		return r;
-	step.first_only = true;
-	return time_many(probe, &step, &ret->many);
+	step.first_only = seconds * n_layers > whole_max_s;
+	return time_step(probe, &step, &timings->one);
+}
+
+/* Over and over, because noise comes in bursts. */
+static int time_layers(struct calibrator *calibrator, struct probe *probe, uint32_t n_layers,
+		       struct type_timings *timings)
+{
+	int r = 0;
+
+	for (int i = 0; i < PASSES && r == 0; i++) {
+		r = time_one(calibrator, probe, n_layers, timings);
+		if (r == 0)
+			r = find_rows(probe, &timings->n_rows);
+		if (r == 0)
+			r = time_many(probe, timings->n_rows, 0, &timings->many);
+	}
+	return r;
 }
 
 static uint32_t layers_of(struct device *device, const struct probe_shape *shape)
@@ -175,43 +203,59 @@ static uint32_t layers_of(struct device *device, const struct probe_shape *shape
 	return (uint32_t)MIN(MAX(bytes / layer_bytes, (uint64_t)LAYERS_MIN), (uint64_t)LAYERS_MAX);
 }
 
+/* What is measured again was not foreseen in the total. */
+static int report(struct calibrator *calibrator, const char *doing)
+{
+	uint64_t done = MIN(calibrator->n_done, calibrator->n_total - 1);
+
+	calibrator->n_done++;
+	return progress_report(calibrator->params->progress, doing, done, calibrator->n_total);
+}
+
 static int measure_type(struct calibrator *calibrator, struct device *device, enum tensor_type type,
 			struct type_timings *ret)
 {
 	_cleanup_(probe_destroy_p) struct probe *probe = NULL;
 	struct probe_shape shape = layer_shape;
-	int r = progress_report(calibrator->params->progress, tensor_type_info(type)->name,
-				calibrator->n_done++, calibrator->n_total);
+	int r = report(calibrator, tensor_type_info(type)->name);
 
 	if (r < 0)
 		return r;
+	*ret = (struct type_timings){0};
 	shape.type = type;
 	shape.n_layers = layers_of(device, &shape);
 	r = probe_create(device, &shape, &probe);
 	return r < 0 ? r : time_layers(calibrator, probe, shape.n_layers, ret);
 }
 
-static int time_frame(struct probe *probe, struct frame_timings *ret)
+static int time_transfers(struct probe *probe, struct frame_timings *frame)
 {
-	struct probe_step step = {.n_tokens = 1};
-	int r;
+	int r = probe_transfer(probe, LINK_SMALL_BYTES, &frame->small_s);
 
-	r = time_step(probe, &step, &ret->whole);
-	step.first_only = true;
-	if (r == 0)
-		r = time_step(probe, &step, &ret->first);
-	step = (struct probe_step){.n_tokens = 1, .depth = DEPTH_ONE};
-	if (r == 0)
-		r = time_step(probe, &step, &ret->deep);
-	step = (struct probe_step){.first_only = true};
-	if (r == 0)
-		r = time_many(probe, &step, &ret->many);
-	step.depth = DEPTH_MANY;
-	if (r == 0)
-		r = time_step(probe, &step, &ret->many_deep);
-	if (r == 0)
-		r = probe_transfer(probe, LINK_SMALL_BYTES, &ret->small_s);
-	return r < 0 ? r : probe_transfer(probe, PROBE_LINK_BYTES, &ret->large_s);
+	return r < 0 ? r : probe_transfer(probe, PROBE_LINK_BYTES, &frame->large_s);
+}
+
+static int time_frame(struct probe *probe, struct frame_timings *frame)
+{
+	const struct probe_step whole = {.n_tokens = 1};
+	const struct probe_step first = {.n_tokens = 1, .first_only = true};
+	const struct probe_step deep = {.n_tokens = 1, .depth = DEPTH_ONE};
+	int r = 0;
+
+	for (int i = 0; i < PASSES && r == 0; i++) {
+		r = time_step(probe, &whole, &frame->whole);
+		if (r == 0)
+			r = time_step(probe, &first, &frame->first);
+		if (r == 0)
+			r = time_step(probe, &deep, &frame->deep);
+		if (r == 0)
+			r = find_rows(probe, &frame->n_rows);
+		if (r == 0)
+			r = time_many(probe, frame->n_rows, 0, &frame->many);
+		if (r == 0)
+			r = time_many(probe, frame->n_rows, DEPTH_MANY, &frame->many_deep);
+	}
+	return r < 0 ? r : time_transfers(probe, frame);
 }
 
 static int measure_frame(struct calibrator *calibrator, struct device *device,
@@ -219,11 +263,11 @@ static int measure_frame(struct calibrator *calibrator, struct device *device,
 {
 	_cleanup_(probe_destroy_p) struct probe *probe = NULL;
 	struct probe_shape shape = frame_shape;
-	int r = progress_report(calibrator->params->progress, "dispatch, attention, link",
-				calibrator->n_done++, calibrator->n_total);
+	int r = report(calibrator, "dispatch, attention, link");
 
 	if (r < 0)
 		return r;
+	*ret = (struct frame_timings){0};
 	shape.type = type;
 	r = probe_create(device, &shape, &probe);
 	return r < 0 ? r : time_frame(probe, ret);
@@ -231,13 +275,11 @@ static int measure_frame(struct calibrator *calibrator, struct device *device,
 
 /* ---- from times to rates ---- */
 
-/* What is left of a run for its ops' work: at least a tenth, where noise says less. */
+/* What is left of a run for its ops' work. */
 static double work_seconds(const struct device_rates *rates, const struct timing *timing)
 {
-	double rest = timing->seconds - rates->run_s - rates->link_s -
-		      timing->work.n_ops * rates->launch_s;
-
-	return fmax(rest, timing->seconds / 10);
+	return timing->seconds - rates->run_s - rates->link_s -
+	       timing->work.n_ops * rates->launch_s;
 }
 
 static void solve_link(struct device_rates *rates, const struct frame_timings *frame)
@@ -246,6 +288,18 @@ static void solve_link(struct device_rates *rates, const struct frame_timings *f
 
 	rates->link_bytes_s = (PROBE_LINK_BYTES - LINK_SMALL_BYTES) / more;
 	rates->link_s = fmax(frame->small_s - LINK_SMALL_BYTES / rates->link_bytes_s, 0);
+}
+
+/* One row's time without what is known of it. */
+static double unknown_seconds(const struct device_rates *rates, const struct timing *timing)
+{
+	double seconds = timing->seconds;
+
+	if (rates->values_bytes_s > 0)
+		seconds -= timing->work.value_bytes / rates->values_bytes_s;
+	if (rates->attention_one_macs_s > 0)
+		seconds -= timing->work.attention_macs / rates->attention_one_macs_s;
+	return seconds;
 }
 
 /*
@@ -258,21 +312,20 @@ static void solve_one(struct device_rates *rates, const struct frame_timings *fr
 	const struct timing *first = &frame->first, *whole = &frame->whole;
 	double ops = whole->work.n_ops - first->work.n_ops;
 	double bytes = whole->work.weight_bytes - first->work.weight_bytes;
-	double seconds = whole->seconds - first->seconds;
+	double first_s = unknown_seconds(rates, first);
+	double seconds = unknown_seconds(rates, whole) - first_s;
 	double large_ops = large->work.n_ops - first->work.n_ops;
 	double large_bytes = large->work.weight_bytes - first->work.weight_bytes;
-	double large_s = large->seconds - first->seconds;
-	double byte_s = fmax((large_s * ops - large_ops * seconds) /
-				     (large_bytes * ops - large_ops * bytes),
-			     0);
+	double large_s = unknown_seconds(rates, large) - first_s;
+	double byte_s = fmax(
+		(large_s * ops - large_ops * seconds) / (large_bytes * ops - large_ops * bytes), 0);
 
-	rates->launch_s = fmax(seconds - bytes * byte_s, 0) / ops;
-	rates->run_s = fmax(first->seconds - rates->link_s - first->work.n_ops * rates->launch_s -
+	/* No launch takes longer than the ops of a run do. */
+	rates->launch_s =
+		fmin(fmax(seconds - bytes * byte_s, 0) / ops, large->seconds / large->work.n_ops);
+	rates->run_s = fmax(first_s - rates->link_s - first->work.n_ops * rates->launch_s -
 				    first->work.weight_bytes * byte_s,
 			    0);
-	rates->attention_one_macs_s =
-		(frame->deep.work.attention_macs - whole->work.attention_macs) /
-		(frame->deep.seconds - whole->seconds);
 }
 
 /*
@@ -285,9 +338,8 @@ static void solve_values(struct device_rates *rates, const struct frame_timings 
 	const struct probe_work *n = &frame->many.work, *w = &wide->work;
 	double narrow_s, wide_s = work_seconds(rates, wide), value_s;
 
-	rates->attention_many_macs_s =
-		(frame->many_deep.work.attention_macs - n->attention_macs) /
-		(frame->many_deep.seconds - frame->many.seconds);
+	rates->attention_many_macs_s = (frame->many_deep.work.attention_macs - n->attention_macs) /
+				       (frame->many_deep.seconds - frame->many.seconds);
 	narrow_s = work_seconds(rates, &frame->many) -
 		   n->attention_macs / rates->attention_many_macs_s;
 	value_s = (w->macs * narrow_s - n->macs * wide_s) /
@@ -295,25 +347,43 @@ static void solve_values(struct device_rates *rates, const struct frame_timings 
 	rates->values_bytes_s = value_s > 0 ? 1 / value_s : 0;
 }
 
+/* The time of matrices alone: at least a tenth of it, where noise says less. */
+static double matrix_seconds(const struct device_rates *rates, const struct timing *timing)
+{
+	double rest = work_seconds(rates, timing);
+
+	if (rates->values_bytes_s > 0)
+		rest -= timing->work.value_bytes / rates->values_bytes_s;
+	return fmax(rest, timing->seconds / 10);
+}
+
 static void solve_type(struct device_rates *rates, enum tensor_type type,
 		       const struct type_timings *timings)
 {
-	double values_s = rates->values_bytes_s > 0
-				  ? timings->many.work.value_bytes / rates->values_bytes_s
-				  : 0;
-	double many_s = work_seconds(rates, &timings->many);
+	const struct timing *one = &timings->one, *many = &timings->many;
 
-	rates->weights_bytes_s[type] =
-		timings->one.work.weight_bytes / work_seconds(rates, &timings->one);
-	rates->macs_s[type] = timings->many.work.macs / fmax(many_s - values_s, many_s / 10);
+	rates->weights_bytes_s[type] = one->work.weight_bytes / matrix_seconds(rates, one);
+	rates->macs_s[type] = many->work.macs / matrix_seconds(rates, many);
 }
 
+/* Launches count in the time of values and the other way round: each round knows both better. */
 static void solve_frame(struct device_rates *rates, const struct frame_timings *frame,
 			const struct type_timings *timings)
 {
 	solve_link(rates, frame);
-	solve_one(rates, frame, &timings->cached);
-	solve_values(rates, frame, &timings->many);
+	rates->attention_one_macs_s =
+		(frame->deep.work.attention_macs - frame->whole.work.attention_macs) /
+		(frame->deep.seconds - frame->whole.seconds);
+	for (int i = 0; i < SOLVE_ROUNDS; i++) {
+		solve_one(rates, frame, &timings->cached);
+		solve_values(rates, frame, &timings->many);
+	}
+}
+
+/* Launches that take longer than a run of them did: noise has had the upper hand. */
+static bool is_noise(const struct device_rates *rates, const struct timing *one)
+{
+	return rates->run_s + rates->link_s + one->work.n_ops * rates->launch_s > one->seconds;
 }
 
 /* ---- the device ---- */
@@ -406,10 +476,11 @@ static int measure_base(struct calibrator *calibrator, enum tensor_type type)
 		r = measure_frame(calibrator, device, type, &frame);
 	if (r < 0)
 		return r;
-	memset(&calibration->rates, 0, sizeof(calibration->rates));
+	calibration->rates = (struct device_rates){0};
 	solve_frame(&calibration->rates, &frame, &timings);
 	solve_type(&calibration->rates, type, &timings);
 	calibration->types = UINT64_C(1) << type;
+	calibration->is_rough = is_noise(&calibration->rates, &timings.one);
 	return 0;
 }
 
@@ -420,10 +491,11 @@ static int measure_base_well(struct calibrator *calibrator, enum tensor_type typ
 
 	for (int i = 0; i < ATTEMPTS && r == 0; i++) {
 		r = measure_base(calibrator, type);
-		if (r == 0 && calibration_is_sane(&calibrator->calibration))
+		if (r == 0 && calibration_is_sane(&calibrator->calibration) &&
+		    !calibrator->calibration.is_rough)
 			return 0;
 	}
-	if (r < 0)
+	if (r < 0 || calibration_is_sane(&calibrator->calibration))
 		return r;
 	return log_error(calibrator->log, EIO,
 			 "what was measured of %s cannot be: the device or its driver is broken, "
@@ -450,6 +522,8 @@ static int measure_rest(struct calibrator *calibrator, uint64_t types)
 			break;
 		solve_type(&calibration->rates, (enum tensor_type)i, &timings);
 		calibration->types |= UINT64_C(1) << i;
+		calibration->is_rough = calibration->is_rough ||
+					is_noise(&calibration->rates, &timings.one);
 	}
 	if (r == 0 && !calibration_is_sane(calibration))
 		return log_error(calibrator->log, EIO,
@@ -497,7 +571,14 @@ static int measure(struct calibrator *calibrator, uint64_t missing)
 		return r;
 	calibrator->calibration.is_kept = false;
 	calibrator->calibration.measured_s = (int64_t)time(NULL);
-	calibration_file_write(calibrator->params, &calibrator->calibration);
+	if (calibrator->calibration.is_rough)
+		log_warning(
+			calibrator->log,
+			"what was measured of %s is rough, because the machine is busy; it is not "
+			"kept",
+			calibrator->params->entry->selector);
+	else
+		calibration_file_write(calibrator->params, &calibrator->calibration);
 	return progress_report(calibrator->params->progress, "done", calibrator->n_total,
 			       calibrator->n_total);
 }
@@ -506,8 +587,7 @@ int calibrate(const struct calibrate_params *params, struct calibration *ret_cal
 {
 	struct calibrator calibrator = {.params = params, .log = params->log};
 	uint64_t missing;
-	int r = params->anew ? -ENOENT
-			     : calibration_file_read(params, &calibrator.calibration);
+	int r = params->anew ? -ENOENT : calibration_file_read(params, &calibrator.calibration);
 
 	if (r < 0 && r != -ENOENT)
 		return r;

@@ -35,6 +35,7 @@ struct calibration {
 	char kernel_family[KERNEL_FAMILY_MAX]; /* for device_params; "": nothing to choose */
 	int64_t measured_s;		       /* when: seconds since 1970, UTC */
 	bool is_kept;			       /* nothing had to be measured */
+	bool is_rough; /* the machine was too busy: good for a start, not kept */
 };
 
 /* Bit T is set where some op of GRAPH, adapters' aside, reads a matrix of type T. */

@@ -35,8 +35,7 @@ static void identity(const struct calibrate_params *params, char text[static IDE
 {
 	const struct device_entry *entry = params->entry;
 	struct utsname system = {0};
-	unsigned n_threads =
-		params->n_threads > 0 ? params->n_threads : thread_pool_default_size();
+	unsigned n_threads = params->n_threads > 0 ? params->n_threads : thread_pool_default_size();
 
 	(void)uname(&system);
 	(void)snprintf(text, IDENTITY_MAX, "%d; %s; %s; %s; %s; %u threads; %s %s %s %s",
@@ -206,11 +205,11 @@ static json_t *types_json(const struct calibration *calibration)
 
 	for (unsigned i = 0; i < TENSOR_TYPE_IDS; i++) {
 		if (calibration->types & UINT64_C(1) << i)
-			(void)json_object_set_new(
-				types, tensor_type_info(i)->name,
-				json_pack("{s:f, s:f}", "weights_bytes_s",
-					  calibration->rates.weights_bytes_s[i], "macs_s",
-					  calibration->rates.macs_s[i]));
+			(void)json_object_set_new(types, tensor_type_info(i)->name,
+						  json_pack("{s:f, s:f}", "weights_bytes_s",
+							    calibration->rates.weights_bytes_s[i],
+							    "macs_s",
+							    calibration->rates.macs_s[i]));
 	}
 	return types;
 }

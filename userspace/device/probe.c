@@ -26,7 +26,7 @@ enum {
 };
 
 /* A measurement ends when it has enough of samples and of time, or far too much of time. */
-static const double time_wanted_s = 0.04, time_max_s = 0.15;
+static const double time_wanted_s = 0.08, time_max_s = 0.15;
 
 enum probe_value {
 	VALUE_X,
@@ -50,7 +50,7 @@ struct probe {
 	size_t weight_bytes;
 	uint32_t n_buffers;
 	struct buffer **weights; /* [n_matrices] */
-	struct buffer **kv; /* [n_layers] */
+	struct buffer **kv;	 /* [n_layers] */
 	struct buffer *value_memory;
 	uint64_t offsets[PROBE_VALUES];
 	struct segment *segment;

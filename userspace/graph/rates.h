@@ -31,8 +31,10 @@ struct step_shape {
 /*
  * launch_s + the longer of its weights at weights_bytes_s and its multiply-adds at macs_s
  * (attention: its multiply-adds at a rate of its own) + its values at values_bytes_s, because a
- * matrix's inputs are normed and rounded before it begins. What has a rate of 0 does not count, but an op with weights of a type whose rates are both 0 takes INFINITY:
- * the device was not measured for it. Ops that only run for adapters take 0.
+ * matrix's inputs are normed and rounded before it begins. What has a rate of 0 does not count, but
+ * an op with weights of a type whose rates are both 0 takes INFINITY: the device was not measured
+ * for it. Ops that only run for adapters take 0. A step on one device takes run_s + that of all its
+ * ops + link_seconds() of what is read back.
  */
 double op_seconds(const struct graph *graph, const struct op *op, const struct device_rates *rates,
 		  const struct step_shape *shape);

@@ -132,7 +132,7 @@ static void when_text(const struct calibration *calibration, char text[static 64
 	struct tm tm;
 
 	if (!calibration->is_kept)
-		(void)snprintf(text, 64, "now");
+		(void)snprintf(text, 64, calibration->is_rough ? "now, roughly" : "now");
 	else if (!localtime_r(&when, &tm) || strftime(text, 64, "%Y-%m-%d %H:%M", &tm) == 0)
 		(void)snprintf(text, 64, "before");
 }
@@ -225,11 +225,11 @@ static json_t *result_json(const struct result *result)
 		return json_pack("{s:s, s:o, s:o}", "selector", result->entry->selector, "name",
 				 json_text(name, strlen(name)), "error",
 				 json_text(result->reason, strlen(result->reason)));
-	return json_pack("{s:s, s:o, s:s, s:I, s:b, s:o}", "selector", result->entry->selector,
+	return json_pack("{s:s, s:o, s:s, s:I, s:b, s:b, s:o}", "selector", result->entry->selector,
 			 "name", json_text(name, strlen(name)), "kernel_family",
 			 calibration->kernel_family, "measured_s",
 			 (json_int_t)calibration->measured_s, "is_kept", calibration->is_kept,
-			 "rates", rates_json(calibration));
+			 "is_rough", calibration->is_rough, "rates", rates_json(calibration));
 }
 
 static enum exit_code print_json(const struct result *results, int n, const struct log *log)
