@@ -152,7 +152,8 @@ struct device_params {
 	void *driver_data; /* what the back end's discovery left, e.g. a cl_device_id */
 	unsigned n_threads;
 	enum activation_form activations;
-	const char *cache_dir; /* for compiled programs; NULL: none. Lives only during open */
+	const char *kernel_family; /* that calibration chose; NULL or "": by rule */
+	const char *cache_dir;	   /* for compiled programs; NULL: none. Lives only during open */
 	/*
 	 * After so long without progress a driver hangs: the call gives -ENODEV and the device is
 	 * gone. 0: WATCHDOG_DEFAULT_MS; WATCHDOG_NONE: wait for ever.

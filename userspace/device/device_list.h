@@ -15,6 +15,9 @@ struct device_entry {
 	char selector[32];		/* "cpu", "reference", "opencl:0.1" */
 	char name[DEVICE_TEXT_MAX];	/* of the device, as its driver says it */
 	char platform[DEVICE_TEXT_MAX]; /* of the driver; "" for our own */
+	char driver[DEVICE_TEXT_MAX]; /* which version of it, and how it is used; "" for our own */
+	/* Ways to compute among which calibration chooses, ending with NULL; NULL: no choice. */
+	const char *const *kernel_families;
 	enum device_type type;
 	bool is_host_cpu; /* computes on the processor we run on, whoever drives it */
 	bool has_pci;	  /* the driver says where it sits: PCI is known */

@@ -49,8 +49,8 @@ double op_seconds(const struct graph *graph, const struct op *op, const struct d
 	if (op->when == WHEN_ADAPTED)
 		return 0;
 	cost = op_cost(graph, op, shape->n_tokens, shape->n_outputs, shape->depth);
-	return rates->launch_s + fmax(work_seconds(op, rates, &cost, shape->n_tokens),
-				      limit((double)cost.value_bytes, rates->values_bytes_s));
+	return rates->launch_s + work_seconds(op, rates, &cost, shape->n_tokens) +
+	       limit((double)cost.value_bytes, rates->values_bytes_s);
 }
 
 double link_seconds(const struct device_rates *rates, uint64_t bytes)

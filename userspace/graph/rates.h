@@ -16,7 +16,7 @@ struct device_rates {
 	double macs_s[TENSOR_TYPE_IDS];		 /* matmul, many rows */
 	double attention_one_macs_s;		 /* attention, one row */
 	double attention_many_macs_s;		 /* attention, many rows */
-	double values_bytes_s; /* all other ops, by the values they read and write */
+	double values_bytes_s; /* the values that an op reads and writes, beside the above */
 	double link_s;	       /* a write or a read of a value by the host */
 	double link_bytes_s;
 };
@@ -29,10 +29,12 @@ struct step_shape {
 };
 
 /*
- * launch_s + the longest of what limits the op: its weights at weights_bytes_s, its
- * multiply-adds at macs_s (attention: its own rates), its values at values_bytes_s. A limit whose
- * rate is 0 does not count, but an op with weights of a type whose rates are both 0 takes INFINITY:
- * the device was not measured for it. Ops that only run for adapters take 0.
+ * launch_s + the longer of its weights at weights_bytes_s and its multiply-adds at macs_s
+ * (attention: its multiply-adds at a rate of its own) + its values at values_bytes_s, because a
+ * matrix's inputs are normed and rounded before it begins. What has a rate of 0 does not count, but
+ * an op with weights of a type whose rates are both 0 takes INFINITY: the device was not measured
+ * for it. Ops that only run for adapters take 0. A step on one device takes run_s + that of all its
+ * ops + link_seconds() of what is read back.
  */
 double op_seconds(const struct graph *graph, const struct op *op, const struct device_rates *rates,
 		  const struct step_shape *shape);

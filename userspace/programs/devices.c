@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "device_list.h"
 #include "device_nodes.h"
+#include "devices_calibrate.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "table.h"
@@ -17,6 +18,8 @@ DEFINE_CLEANUP(struct device_list, device_list_destroy)
 struct devices_values {
 	bool json;
 	bool query;
+	struct devices_calibrate_params calibrate;
+	bool calibrates;
 };
 
 static const struct option_spec devices_specs[] = {
@@ -32,13 +35,58 @@ static const struct option_spec devices_specs[] = {
 		.offset = offsetof(struct devices_values, query),
 		.help = "open each node of the kernel's and ask its driver too, which may wake hardware up",
 	},
+	{
+		.name = "calibrate",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct devices_values, calibrates),
+		.help = "show how fast devices are, and measure what was not measured before",
+	},
+	{
+		.name = "anew",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct devices_values, calibrate.anew),
+		.help = "with --calibrate: measure again what was measured before",
+	},
+	{
+		.name = "types",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct devices_values, calibrate.types),
+		.value = "TYPE,...",
+		.help = "with --calibrate: types of weights; Q4_0,Q8_0,Q4_K,F16 else",
+	},
+	{
+		.name = "device",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct devices_values, calibrate.device),
+		.value = "LIST",
+		.help = "with --calibrate: which; all that can be used else, but the reference",
+		.completion = COMPLETE_DEVICES,
+	},
+	{
+		.letter = 't',
+		.name = "threads",
+		.kind = OPTION_U32,
+		.offset = offsetof(struct devices_values, calibrate.n_threads),
+		.value = "N",
+		.help = "with --calibrate: threads of the CPU devices; 0: one for each core",
+		.max = THREAD_POOL_MAX,
+	},
+	{
+		.name = "no-cache",
+		.kind = OPTION_NO_FLAG,
+		.offset = offsetof(struct devices_values, calibrate.use_cache),
+		.help = "with --calibrate: keep nothing on disk",
+	},
 };
+
+static const struct devices_values devices_defaults = {.calibrate.use_cache = true};
 
 static const struct option_table devices_table = {
 	.title = "Options",
 	.specs = devices_specs,
 	.n_specs = ARRAY_SIZE(devices_specs),
-	.size_bytes = sizeof(struct devices_values),
+	.defaults = &devices_defaults,
+	.size_bytes = sizeof(devices_defaults),
 };
 
 const struct options devices_options = {
@@ -193,8 +241,14 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 			   &arguments, &code))
 		return code;
 	r = device_list_create(DEVICES_ALL, &program->log, &list);
-	if (r == 0)
-		r = device_nodes_init(&nodes, list, values.query, &program->log);
+	if (r < 0)
+		return exit_code_of(STAGE_RUN, r);
+	if (values.calibrates) {
+		values.calibrate.list = list;
+		values.calibrate.json = values.json;
+		return devices_calibrate(&values.calibrate, &program->log);
+	}
+	r = device_nodes_init(&nodes, list, values.query, &program->log);
 	if (r < 0)
 		return exit_code_of(STAGE_RUN, r);
 	view = (struct devices_view){list, &nodes, values.query || general.verbose > 0,

@@ -14,7 +14,7 @@
 
 #include "array.h"
 #include "cleanup.h"
-#include "internal.h"
+#include "family.h"
 #include "utf8.h"
 
 enum {
@@ -203,6 +203,17 @@ static enum device_type type_of(const struct opencl_facts *facts)
 	return facts->type & CL_DEVICE_TYPE_CPU ? DEVICE_CPU : DEVICE_OTHER;
 }
 
+/* What a test forces upon us is not for calibration to choose, and has figures of its own. */
+static void describe_driver(struct device_entry *entry, const struct opencl_facts *facts)
+{
+	const char *family = getenv("SLM_OPENCL_FAMILY"), *form = getenv("SLM_OPENCL_FORM");
+
+	(void)snprintf(entry->driver, sizeof(entry->driver), "%.40s, %.60s%s%.8s%s%.8s",
+		       facts->driver_version, facts->platform_version, family ? ", " : "",
+		       family ? family : "", form ? ", " : "", form ? form : "");
+	entry->kernel_families = family ? NULL : opencl_family_names;
+}
+
 static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platform_id platform,
 		      cl_device_id device)
 {
@@ -224,6 +235,7 @@ static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platf
 	(void)snprintf(entry->name, sizeof(entry->name), "%s",
 		       *facts->name ? facts->name : "without a name");
 	(void)snprintf(entry->platform, sizeof(entry->platform), "%s", facts->platform_name);
+	describe_driver(entry, facts);
 	entry->type = type_of(facts);
 	entry->is_host_cpu = entry->type == DEVICE_CPU && facts->unified;
 	entry->memory_bytes = facts->memory_bytes;

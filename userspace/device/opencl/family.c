@@ -139,18 +139,33 @@ static struct launch_size lane_size(const struct opencl_device *device,
 	}
 }
 
-const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts)
+static const struct opencl_family *family_of_name(const char *name)
 {
-	const char *wanted = getenv("SLM_OPENCL_FAMILY");
+	static const struct opencl_family *const families[] = {&opencl_family_vector,
+							       &opencl_family_lane};
 
-	if (wanted && strcmp(wanted, "vector") == 0)
-		return &opencl_family_vector;
-	if (wanted && strcmp(wanted, "lane") == 0)
-		return &opencl_family_lane;
+	for (size_t i = 0; name && i < ARRAY_SIZE(families); i++) {
+		if (strcmp(families[i]->name, name) == 0)
+			return families[i];
+	}
+	return NULL;
+}
+
+const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts,
+						 const char *calibrated)
+{
+	const struct opencl_family *wanted = family_of_name(getenv("SLM_OPENCL_FAMILY"));
+
+	if (!wanted)
+		wanted = family_of_name(calibrated);
+	if (wanted)
+		return wanted;
 	if ((facts->type & CL_DEVICE_TYPE_CPU) && facts->vector_width >= VECTOR_WIDTH_MIN)
 		return &opencl_family_vector;
 	return &opencl_family_lane;
 }
+
+const char *const opencl_family_names[] = {"vector", "lane", NULL};
 
 const struct opencl_family opencl_family_vector = {
 	.name = "vector",

@@ -56,9 +56,15 @@ struct opencl_family {
 extern const struct opencl_family opencl_family_vector;
 extern const struct opencl_family opencl_family_lane;
 
-/* Processors that compute on vectors get the vector family, all others the lane family;
- * $SLM_OPENCL_FAMILY names one to use instead, for tests. */
-const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts);
+extern const char *const opencl_family_names[]; /* ending with NULL */
+
+/*
+ * The family that $SLM_OPENCL_FAMILY names, for tests; else the one that CALIBRATED names (NULL or
+ * "": none); else processors that compute on vectors get the vector family, all others the lane
+ * family.
+ */
+const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts,
+						 const char *calibrated);
 
 /* Items of a group of the lane family on this device. */
 uint32_t opencl_lanes(const struct opencl_facts *facts);
