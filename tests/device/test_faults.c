@@ -243,7 +243,7 @@ static void count_losses(void *data, enum log_level level, const char *text)
 /* A driver's callback may hold an event for a moment after the wait for it has returned. */
 static bool is_freed(unsigned n_before)
 {
-	for (int i = 0; i < 200 && mock_live() > n_before; i++)
+	for (int i = 0; i < 1000 && mock_live() > n_before; i++)
 		(void)usleep(10000);
 	return mock_live() <= n_before;
 }
