@@ -51,6 +51,7 @@ static int add_native(struct device_list *list, const struct device_ops *ops, co
 	entry->ops = ops;
 	entry->type = DEVICE_CPU;
 	entry->is_host_cpu = true;
+	entry->shares_host = true;
 	entry->usable = true;
 	(void)snprintf(entry->selector, sizeof(entry->selector), "%s", ops->name);
 	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);

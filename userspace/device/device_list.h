@@ -19,6 +19,7 @@ struct device_entry {
 	/* Ways to compute among which calibration chooses, ending with NULL; NULL: no choice. */
 	const char *const *kernel_families;
 	enum device_type type;
+	bool shares_host; /* its memory is the host's */
 	bool is_host_cpu; /* computes on the processor we run on, whoever drives it */
 	bool has_pci;	  /* the driver says where it sits: PCI is known */
 	struct pci_address pci;

@@ -96,7 +96,7 @@ static uint64_t all_kv_bytes(const struct engine *engine, uint32_t n_ctx)
 	return bytes;
 }
 
-static uint64_t host_available(const struct engine *engine)
+uint64_t engine_host_available(const struct engine *engine)
 {
 	struct memory_info info = {0};
 	struct device host = {.log = engine->log, .name = "host"};
@@ -127,7 +127,7 @@ void engine_memory(const struct engine *engine, struct engine_estimate *ret_esti
 		.adapter_bytes = engine->low_rank ? low_rank_bytes(engine->low_rank) : 0,
 		.kv_bytes = all_kv_bytes(engine, engine->params.n_ctx),
 		.value_bytes = engine->values_bytes,
-		.available_bytes = host_available(engine),
+		.available_bytes = engine_host_available(engine),
 		.n_ctx = engine->params.n_ctx,
 	};
 	uint64_t fixed = estimate.weight_bytes + estimate.adapter_bytes + estimate.value_bytes;
@@ -312,6 +312,7 @@ void engine_destroy(struct engine *engine)
 		free(engine->phase_selector[p]);
 	}
 	free(engine->split);
+	free(engine->kv_costs);
 	free(engine->crossing);
 	free(engine->selector);
 	free(engine->cache_dir);
@@ -346,6 +347,16 @@ const struct plan *engine_plan(const struct engine *engine)
 const struct plan_device *engine_plan_devices(const struct engine *engine)
 {
 	return engine->plan_devices;
+}
+
+const struct partition_params *engine_costs(const struct engine *engine)
+{
+	return &engine->costs;
+}
+
+const struct plan_prediction *engine_prediction(const struct engine *engine)
+{
+	return engine->has_prediction ? &engine->prediction : NULL;
 }
 
 /* Has a segment of decoding before I the device of segment I? */

@@ -16,7 +16,7 @@
 #include "model.h"
 #include "packed.h"
 #include "packed_type.h"
-#include "plan.h"
+#include "plan_report.h"
 
 enum {
 	ENGINE_CONTEXT_DEFAULT =
@@ -62,6 +62,7 @@ struct engine_params {
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
 	bool embeddings;       /* results are normed hidden states, not logits: embedding.h */
+	bool measures;	       /* as a plan is shown, with predictions, though there is no choice */
 	bool plan_only;	       /* stop at the plan: no vocabulary, no weights, no sessions */
 	const struct progress *progress; /* NULL: none */
 	const struct log *log;		 /* outlives the engine */
@@ -98,6 +99,14 @@ const struct graph *engine_graph(const struct engine *engine);
 const struct vocabulary *engine_vocabulary(const struct engine *engine); /* NULL: only planned */
 const struct plan *engine_plan(const struct engine *engine);
 const struct plan_device *engine_plan_devices(const struct engine *engine);
+/* What the plan was made by; and what it is thought to take, or NULL where devices were not measured. */
+const struct partition_params *engine_costs(const struct engine *engine);
+const struct plan_prediction *engine_prediction(const struct engine *engine);
+/*
+ * Runs a turn like that of engine_costs(), with tokens of no meaning, and tells what each segment of the
+ * plan took. 0, or as session_create() and engine_step().
+ */
+int engine_measure(struct engine *engine, struct plan_measured *ret_measured);
 /* The devices in use, by the words that --device knows, separated by commas. Gives TEXT. */
 const char *engine_devices_text(const struct engine *engine,
 				char text[static ENGINE_DEVICES_TEXT_MAX]);

@@ -5,10 +5,12 @@
 
 #include <pthread.h>
 
+#include "calibrate.h"
 #include "device_list.h"
 #include "engine.h"
 #include "kv_pool.h"
 #include "memory_plan.h"
+#include "plan_report.h"
 #include "session.h"
 
 enum {
@@ -75,7 +77,13 @@ struct engine {
 	struct plan_device plan_devices[PLAN_DEVICES_MAX];
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
 	uint32_t n_entries;
-	uint32_t allowed[PHASES]; /* bit I: entry I, in that phase */
+	uint32_t allowed[PHASES];			   /* bit I: entry I, in that phase */
+	struct calibration calibrations[PLAN_DEVICES_MAX]; /* of entries; types 0: not measured */
+	struct partition_params costs;			   /* what the plan was made by */
+	uint64_t *kv_costs;				   /* [2][n_layers], for costs */
+	struct plan_prediction prediction;
+	bool has_prediction;
+	struct plan_measured *measured; /* where a step's times are added up, or NULL */
 	struct engine_device devices[PLAN_DEVICES_MAX];
 	struct engine_segment segments[PHASES * PLAN_SEGMENTS_MAX];
 	uint32_t n_segments;
@@ -83,10 +91,11 @@ struct engine {
 	struct engine_segment *routes[PHASES][PLAN_SEGMENTS_MAX];
 	/* [n_layers]: whose attention runs where, and so whose cache lies where */
 	struct engine_device **kv_homes[PHASES];
-	bool kv_is_split;	      /* some layer has two homes */
-	float *crossing;	      /* values on their way between devices */
-	size_t crossing_floats;	      /* of one boundary between segments */
-	uint32_t n_parts;	      /* of a prefill step; 1: whole */
+	bool kv_is_split;			 /* some layer has two homes */
+	float *crossing;			 /* values on their way between devices */
+	size_t crossing_floats;			 /* of one boundary between segments */
+	uint32_t n_parts;			 /* of a prefill step; 1: whole */
+	const struct device_entry *unmeasurable; /* whom the last calibration failed on, or NULL */
 	struct engine_device *failed; /* whom the last error of a device came from, or NULL */
 	uint64_t *value_offsets;
 	uint64_t values_bytes;
@@ -133,6 +142,10 @@ void engine_unplace(struct engine *engine);
  */
 bool engine_recover(struct engine *engine, int error);
 
+/* costs.c: measures each entry where it was not before, and fills in engine->costs. */
+int engine_measure_devices(struct engine *engine, const struct progress *progress);
+int engine_costs_init(struct engine *engine);
+
 /* kv_move.c: copies what PHASE lacks of the session's cache from the other phase's homes. */
 int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase);
 
@@ -144,6 +157,7 @@ uint64_t engine_layer_kv_bytes(const struct engine *engine, const struct op *rop
 			       const struct kv_params *kv);
 /* 0, or -ENOMEM with what would fit. */
 int engine_check_memory(const struct engine *engine);
+uint64_t engine_host_available(const struct engine *engine);
 
 /* Remembers who failed. */
 static inline int blame(struct engine *engine, struct engine_device *device, int r)

@@ -72,6 +72,7 @@ static int choose_entries(struct engine *engine)
 	int r;
 
 	engine->n_entries = 0;
+	memset(engine->calibrations, 0, sizeof(engine->calibrations));
 	r = choose_for_phase(engine, PHASE_PREFILL);
 	return r < 0 ? r : choose_for_phase(engine, PHASE_DECODE);
 }
@@ -140,19 +141,66 @@ static int plan_without_choice(struct engine *engine)
 	return r;
 }
 
-static int make_plan(struct engine *engine)
+/* Named devices are all used, in one phase or the other. */
+static uint32_t required_devices(const struct engine *engine)
 {
+	uint32_t required = 0;
+
+	for (int p = 0; p < PHASES; p++) {
+		if (selector_of(engine, (enum phase)p))
+			required |= engine->allowed[p];
+	}
+	return required;
+}
+
+static int plan_by_cost(struct engine *engine)
+{
+	int r;
+
+	engine->costs.required = required_devices(engine);
+	for (int p = 0; p < PHASES; p++)
+		engine->costs.allowed[p] = engine->allowed[p];
+	r = partition_optimal(engine->graph, &engine->costs, &engine->plan, &engine->prediction);
+	engine->has_prediction = r == 0;
+	return r == -EINVAL ? -ENODEV : r;
+}
+
+static bool has_choice(const struct engine *engine)
+{
+	return !is_one_device(engine->allowed[PHASE_PREFILL]) ||
+	       !is_one_device(engine->allowed[PHASE_DECODE]);
+}
+
+/* A plan that is only shown is shown with its figures. */
+static int make_plan(struct engine *engine, const struct progress *progress)
+{
+	bool weighs = !engine->split && has_choice(engine);
+	int r = 0;
+
+	engine->has_prediction = false;
 	for (uint32_t i = 0; i < engine->n_entries; i++)
 		engine->plan_devices[i] = (struct plan_device){.name = engine->entries[i]->name};
+	if (weighs || engine->params.plan_only || engine->params.measures)
+		r = engine_measure_devices(engine, progress);
+	if (r == 0)
+		r = engine_costs_init(engine);
+	if (r < 0)
+		return r;
 	if (engine->split)
 		return plan_by_split(engine);
-	if (is_one_device(engine->allowed[PHASE_PREFILL]) &&
-	    is_one_device(engine->allowed[PHASE_DECODE]))
-		return plan_without_choice(engine);
-	return plan_without_choice(engine);
+	return weighs ? plan_by_cost(engine) : plan_without_choice(engine);
 }
 
 /* ---- devices ---- */
+
+static const char *kernel_family_of(const struct engine *engine, const struct device_entry *entry)
+{
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		if (engine->entries[i] == entry)
+			return engine->calibrations[i].kernel_family;
+	}
+	return NULL;
+}
 
 static int open_device(struct engine *engine, const struct device_entry *entry,
 		       struct engine_device *device)
@@ -162,6 +210,7 @@ static int open_device(struct engine *engine, const struct device_entry *entry,
 		.driver_data = entry->driver_data,
 		.n_threads = engine->params.n_threads,
 		.activations = engine->params.activations,
+		.kernel_family = kernel_family_of(engine, entry),
 		.cache_dir = engine->cache_dir,
 		.log = engine->log,
 	};
@@ -442,6 +491,30 @@ static bool is_split(const struct engine *engine)
 	       0;
 }
 
+/* Two devices of the plan that are one piece of silicon do not gain by working at once. */
+static bool shares_silicon(const struct engine *engine)
+{
+	const struct phase_plan *plan = &engine->plan.phases[PHASE_PREFILL];
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < plan->n_segments; i++)
+		n += engine->entries[plan->segments[i].device]->is_host_cpu;
+	return n > 1;
+}
+
+static uint32_t parts_of(const struct engine *engine)
+{
+	const struct plan_prediction *prediction = &engine->prediction;
+	const struct phase_prediction *prefill = &prediction->phases[PHASE_PREFILL];
+
+	if (engine->params.n_parts > 0)
+		return engine->params.n_parts;
+	if (!engine->has_prediction || shares_silicon(engine) ||
+	    prediction->pipelined_s > 0.95 * prefill->total_s)
+		return 1;
+	return MIN(MAX(prediction->n_parts, 1u), (uint32_t)ENGINE_PARTS_MAX);
+}
+
 /* Prepares the plan there is, with what devices hold already. */
 static int carry_out(struct engine *engine, const struct progress *progress)
 {
@@ -457,7 +530,7 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 	if (r < 0)
 		return r;
 	engine->kv_is_split = is_split(engine);
-	engine->n_parts = MAX(engine->params.n_parts, 1u);
+	engine->n_parts = parts_of(engine);
 	return make_crossings(engine);
 }
 
@@ -467,7 +540,7 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 static bool set_aside(struct engine *engine, int error, const char *reason)
 {
 	struct engine_device *failed = engine->failed;
-	const struct device_entry *entry = failed ? failed->entry : NULL;
+	const struct device_entry *entry = failed ? failed->entry : engine->unmeasurable;
 
 	if (!entry || (error != -ENODEV && error != -EIO && error != -ENOMEM))
 		return false;
@@ -476,14 +549,16 @@ static bool set_aside(struct engine *engine, int error, const char *reason)
 	log_warning(engine->log, "%s (%s) is left out: %s; going on with what is left", entry->name,
 		    entry->selector, reason);
 	destroy_segments(engine);
-	release_device(engine, failed);
+	if (failed)
+		release_device(engine, failed);
 	engine->failed = NULL;
+	engine->unmeasurable = NULL;
 	return true;
 }
 
 static int plan_and_carry_out(struct engine *engine, const struct progress *progress)
 {
-	int r = make_plan(engine);
+	int r = make_plan(engine, progress);
 
 	if (r == 0)
 		r = engine_check_memory(engine);
@@ -507,8 +582,9 @@ int engine_place(struct engine *engine, const struct progress *progress)
 		if (r < 0)
 			return r;
 		if (engine->params.plan_only)
-			return make_plan(engine);
-		r = plan_and_carry_out(engine, progress);
+			r = make_plan(engine, progress);
+		else
+			r = plan_and_carry_out(engine, progress);
 	} while (r < 0 && !is_bound(engine) && set_aside(engine, r, "it failed to load the model"));
 	return r;
 }
@@ -532,9 +608,10 @@ static int choose_left(struct engine *engine)
 	free(engine->split);
 	engine->split = NULL;
 	for (uint32_t i = 0; i < engine->n_entries; i++) {
-		if (engine->entries[i]->usable)
+		if (engine->entries[i]->usable) {
+			engine->calibrations[n] = engine->calibrations[i];
 			engine->entries[n++] = engine->entries[i];
-		else
+		} else
 			forget_place(engine, n);
 	}
 	engine->n_entries = n;

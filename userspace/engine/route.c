@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "array.h"
+#include "clock.h"
 #include "internal.h"
 
 /* A step, or rows of one. */
@@ -111,6 +112,7 @@ static int run_whole(struct engine *engine, enum phase phase, const struct part 
 
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		struct engine_segment *segment = engine->routes[phase][i];
+		uint64_t begin = engine->measured ? clock_now_ns() : 0;
 
 		r = take_in(engine, phase, i, &part->step, engine->crossing);
 		if (r == 0)
@@ -119,6 +121,9 @@ static int run_whole(struct engine *engine, enum phase phase, const struct part 
 			r = give_on(engine, phase, i, &part->step, engine->crossing);
 		if (r == 0 && i == n - 1)
 			r = hand_out(engine, segment->device, part);
+		if (engine->measured)
+			engine->measured->segment_s[phase][i] +=
+				1e-9 * (double)(clock_now_ns() - begin);
 		r = blame(engine, segment->device, r);
 	}
 	return r;

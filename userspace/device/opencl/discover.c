@@ -238,6 +238,7 @@ static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platf
 	describe_driver(entry, facts);
 	entry->type = type_of(facts);
 	entry->is_host_cpu = entry->type == DEVICE_CPU && facts->unified;
+	entry->shares_host = facts->unified;
 	entry->memory_bytes = facts->memory_bytes;
 	opencl_read_bus(entry, device);
 	entry->usable = !reason;
