@@ -4,6 +4,7 @@
 
 #include "array.h"
 #include "plan.h"
+#include "stages.h"
 
 static uint64_t op_bytes(const struct op *op)
 {
@@ -72,31 +73,6 @@ static uint32_t segment_end(const struct graph *graph, uint32_t first, double wa
 	return best;
 }
 
-static struct plan_segment make_segment(const struct graph *graph, uint32_t device, uint32_t first,
-					uint32_t end)
-{
-	struct plan_segment segment = {
-		.device = device,
-		.first_op = first,
-		.n_ops = end - first,
-		.input = first == 0 ? NO_VALUE : graph->ops[first].in[0],
-	};
-	int32_t first_layer = -1, last_layer = -1;
-
-	for (uint32_t i = first; i < end; i++) {
-		if (graph->ops[i].layer < 0)
-			continue;
-		if (first_layer < 0)
-			first_layer = graph->ops[i].layer;
-		last_layer = graph->ops[i].layer;
-	}
-	if (first_layer >= 0) {
-		segment.first_layer = (uint32_t)first_layer;
-		segment.n_layers = (uint32_t)(last_layer - first_layer + 1);
-	}
-	return segment;
-}
-
 int partition_by_share(const struct graph *graph, const struct plan_device *devices,
 		       uint32_t n_devices, struct plan *ret_plan)
 {
@@ -120,7 +96,8 @@ int partition_by_share(const struct graph *graph, const struct plan_device *devi
 
 		if (share == 0)
 			continue;
-		plan.segments[plan.n_segments++] = make_segment(graph, i, at, end);
+		plan.segments[plan.n_segments++] = stages_segment(
+			graph, i, at, end, at == 0 ? NO_VALUE : graph->ops[at].in[0]);
 		for (; at < end; at++)
 			bytes -= (double)op_bytes(&graph->ops[at]);
 		left -= share;

@@ -4,39 +4,12 @@
 
 #include "arch_cases.h"
 #include "array.h"
+#include "built_graph.h"
 #include "check.h"
 #include "graph.h"
 #include "memory_plan.h"
 #include "plan.h"
 #include "tiny_model.h"
-
-struct built {
-	struct gguf_maker maker;
-	uint8_t *file;
-	struct gguf *gguf;
-	struct model *model;
-	struct graph *graph;
-};
-
-static void build(struct built *b, const struct tiny_model *tiny)
-{
-	size_t bytes;
-
-	tiny_model_make(tiny, &b->maker);
-	b->file = gguf_maker_file(&b->maker, &bytes);
-	assert_int_equal(gguf_parse(b->file, bytes, "tiny", NULL, &b->gguf), 0);
-	assert_int_equal(model_create(b->gguf, NULL, &b->model), 0);
-	assert_int_equal(graph_build(b->model, GRAPH_LOGITS, NULL, &b->graph), 0);
-}
-
-static void unbuild(struct built *b)
-{
-	graph_destroy(b->graph);
-	model_destroy(b->model);
-	gguf_close(b->gguf);
-	free(b->file);
-	gguf_maker_finish(&b->maker);
-}
 
 static struct tiny_model gemma(uint32_t n_layers)
 {

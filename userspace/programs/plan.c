@@ -12,8 +12,10 @@
 #include "commands.h"
 #include "engine_setup.h"
 #include "output.h"
+#include "plan_report.h"
 
 DEFINE_CLEANUP(struct engine, engine_destroy)
+DEFINE_CLEANUP(struct plan_report, plan_report_destroy)
 
 struct plan_values {
 	bool json;
@@ -57,8 +59,24 @@ static json_t *memory_json(const struct engine_estimate *e)
 			 (int)e->n_ctx_that_fits);
 }
 
+/* What the scheduler knows of the plan; PARAMS outlives it. */
+static int report_create(const struct engine *engine, struct partition_params *params,
+			 struct plan_report **ret_report)
+{
+	const struct phase_plan *plan = &engine_plan(engine)->phases[PHASE_DECODE];
+
+	*params = (struct partition_params){
+		.devices = engine_plan_devices(engine),
+		.work = plan_work_default,
+	};
+	for (uint32_t i = 0; i < plan->n_segments; i++)
+		params->n_devices = MAX(params->n_devices, plan->segments[i].device + 1);
+	return plan_report_create(engine_graph(engine), engine_plan(engine), params, NULL, NULL,
+				  ret_report);
+}
+
 /* The scheduler's document, as it prints it. */
-static json_t *segments_json(const struct engine *engine)
+static json_t *segments_json(const struct plan_report *report)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -67,18 +85,17 @@ static json_t *segments_json(const struct engine *engine)
 
 	if (!out)
 		return NULL;
-	r = plan_print_json(engine_graph(engine), engine_plan(engine), engine_plan_devices(engine),
-			    out);
+	r = plan_print_json(report, out);
 	if (fclose(out) != 0 || r < 0)
 		return NULL;
 	return json_loadb(text, size, 0, NULL);
 }
 
-static enum exit_code print_json(const struct engine *engine, const struct engine_estimate *e,
-				 const struct log *log)
+static enum exit_code print_json(const struct engine *engine, const struct plan_report *report,
+				 const struct engine_estimate *e, const struct log *log)
 {
 	const char *path = gguf_name(engine_model(engine)->gguf);
-	json_t *root = segments_json(engine);
+	json_t *root = segments_json(report);
 
 	if (root) {
 		json_object_set_new(root, "model", json_text(path, strlen(path)));
@@ -108,15 +125,18 @@ static void print_memory(const struct engine_estimate *e)
 
 static enum exit_code print(const struct engine *engine, bool json, const struct log *log)
 {
+	_cleanup_(plan_report_destroy_p) struct plan_report *report = NULL;
 	enum exit_code code = EXIT_CODE_DONE;
 	struct engine_estimate estimate;
+	struct partition_params params;
 
 	engine_memory(engine, &estimate);
+	if (report_create(engine, &params, &report) < 0)
+		return EXIT_CODE_FAILED;
 	if (json) {
-		code = print_json(engine, &estimate, log);
+		code = print_json(engine, report, &estimate, log);
 	} else {
-		plan_print(engine_graph(engine), engine_plan(engine), engine_plan_devices(engine),
-			   stdout);
+		plan_print(report, stdout);
 		print_memory(&estimate);
 	}
 	if (code == EXIT_CODE_DONE && estimate.total_bytes > estimate.available_bytes)
