@@ -17,7 +17,7 @@
 #include "stages.h"
 
 /* Labels made at most: some milliseconds. */
-enum { MAX_WORK = 25000 };
+enum { MAX_WORK = 50000 };
 
 struct planning {
 	const struct graph *graph;
