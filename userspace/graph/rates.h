@@ -38,11 +38,11 @@ const char *device_rates_fault(const struct device_rates *rates);
 /*
  * launch_s + the longer of its weights at weights_bytes_s and its multiply-adds at macs_s
  * (attention: its multiply-adds at a rate of its own) + its values at values_bytes_s, because a
- * matrix's inputs are normed and rounded before it begins. What has a rate of 0 does not count, but
- * an op with weights of a type whose rates are both 0 takes INFINITY: the device was not measured
- * for it. The matrices of an op come one after another, each at the rates of its type. An op without
- * rows takes launch_s, one that only runs for adapters takes 0. A step on one device takes run_s + that of all its
- * ops + link_seconds() of what is read back.
+ * matrix's inputs are normed and rounded before it begins. The matrices of an op come one after
+ * another, each at the rates of its type. What has a rate of 0 does not count, but an op with weights
+ * of a type whose rates are both 0 takes INFINITY: the device was not measured for it. An op without
+ * rows takes launch_s, one that only runs for adapters takes 0. A step on one device takes run_s +
+ * that of all its ops + link_seconds() of what is read back.
  */
 double op_seconds(const struct graph *graph, const struct op *op, const struct device_rates *rates,
 		  const struct step_shape *shape);
