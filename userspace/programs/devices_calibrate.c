@@ -271,7 +271,7 @@ static enum exit_code measure_all(const struct devices_calibrate_params *params,
 	for (int i = 0; i < n; i++) {
 		results[i].entry = entries[i];
 		measure(params, types, cache_dir, log, &results[i]);
-		if (results[i].error == -ECANCELED)
+		if (results[i].error == -ECANCELED || interrupt_take())
 			return EXIT_CODE_INTERRUPTED;
 	}
 	return show(params, types, results, n, log);
