@@ -12,11 +12,12 @@ die() {
 }
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libpcre2-dev libutf8proc-dev
-	libjansson-dev libxxhash-dev libcurl4-openssl-dev libedit-dev ocl-icd-opencl-dev
-	ca-certificates python3 python3-pip"
+	libjansson-dev libxxhash-dev libcurl4-openssl-dev libedit-dev libdrm-dev libudev-dev
+	ocl-icd-opencl-dev ca-certificates python3 python3-pip"
 run_packages="ocl-icd-libopencl1 pocl-opencl-icd"
 test_packages="git clang libcmocka-dev mesa-opencl-icd python3-jinja2 python3-jsonschema
-	man-db groff procps util-linux gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+	umockdev libumockdev-dev udev man-db groff procps util-linux gcc-aarch64-linux-gnu
+	libc6-dev-arm64-cross qemu-user"
 
 # Packages that have other names, or do not exist, in some releases.
 release_packages() {

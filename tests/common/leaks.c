@@ -16,5 +16,5 @@ int dlclose(void *handle)
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libpocl\nleak:libRusticlOpenCL\nleak:libLLVM\nleak:libclang\nleak:libOpenCL\n"
-	       "leak:liboclgrind\n";
+	       "leak:liboclgrind\nleak:driver_memory_alloc\n";
 }

@@ -54,6 +54,39 @@ static void put_half(uint8_t *at, float value)
 }
 
 /* Codes are uniform, so a block of b bits has a spread of about 2^b / sqrt(12) quanta. */
+/* Where a block keeps its scale and its offset, as halves, and how large they are. */
+static const struct block_scale {
+	enum tensor_type type;
+	uint16_t scale_at;
+	uint16_t offset_at;
+	float codes;  /* how far codes reach from 0 */
+	float scales; /* and scales within the block */
+	float offset; /* in steps of the code; 0: the block has none */
+} block_scales[] = {
+	{TENSOR_Q4_0, 0, 0, 4.6f, 1, 0},       {TENSOR_Q5_0, 0, 0, 9.2f, 1, 0},
+	{TENSOR_Q8_0, 0, 0, 74, 1, 0},	       {TENSOR_Q4_1, 0, 2, 4.6f, 1, -7.5f},
+	{TENSOR_Q5_1, 0, 2, 9.2f, 1, -15.5f},  {TENSOR_Q4_K, 0, 2, 4.6f, 36, 7.5f},
+	{TENSOR_Q5_K, 0, 2, 9.2f, 36, 15.5f},  {TENSOR_Q6_K, 208, 0, 18.5f, 74, 0},
+	{TENSOR_Q2_K, 80, 82, 1.15f, 8, 1.5f}, {TENSOR_Q3_K, 108, 0, 2.3f, 18, 0},
+	{TENSOR_IQ4_NL, 0, 0, 72, 1, 0},       {TENSOR_IQ4_XS, 0, 0, 72, 18, 0},
+};
+
+static void put_scales(enum tensor_type type, float jitter, uint8_t *block)
+{
+	for (size_t i = 0; i < sizeof(block_scales) / sizeof(*block_scales); i++) {
+		const struct block_scale *at = &block_scales[i];
+		float scale = jitter / at->codes / at->scales;
+
+		if (at->type != type)
+			continue;
+		put_half(block + at->scale_at, scale);
+		if (at->offset != 0)
+			put_half(block + at->offset_at, scale * at->offset);
+		return;
+	}
+	exit(99);
+}
+
 static void random_block(uint64_t *state, enum tensor_type type, float scale, uint8_t *block)
 {
 	const struct tensor_type_info *info = tensor_type_info(type);
@@ -72,52 +105,11 @@ static void random_block(uint64_t *state, enum tensor_type type, float scale, ui
 	case TENSOR_BF16:
 		memcpy(block, (const uint8_t *)&value + 2, 2);
 		break;
-	case TENSOR_Q4_0:
-		put_half(block, jitter / 4.6f);
-		break;
-	case TENSOR_Q5_0:
-		put_half(block, jitter / 9.2f);
-		break;
-	case TENSOR_Q8_0:
-		put_half(block, jitter / 74);
-		break;
-	case TENSOR_Q4_1:
-		put_half(block, jitter / 4.6f);
-		put_half(block + 2, -jitter / 4.6f * 7.5f);
-		break;
-	case TENSOR_Q5_1:
-		put_half(block, jitter / 9.2f);
-		put_half(block + 2, -jitter / 9.2f * 15.5f);
-		break;
-	case TENSOR_Q4_K:
-		put_half(block, jitter / 4.6f / 36);
-		put_half(block + 2, jitter / 4.6f / 36 * 7.5f);
-		break;
-	case TENSOR_Q5_K:
-		put_half(block, jitter / 9.2f / 36);
-		put_half(block + 2, jitter / 9.2f / 36 * 15.5f);
-		break;
-	case TENSOR_Q6_K:
-		put_half(block + 208, jitter / 18.5f / 74);
-		break;
-	case TENSOR_Q2_K:
-		put_half(block + 80, jitter / 1.15f / 8);
-		put_half(block + 82, jitter / 1.15f / 8 * 1.5f);
-		break;
-	case TENSOR_Q3_K:
-		put_half(block + 108, jitter / 2.3f / 18);
-		break;
-	case TENSOR_IQ4_NL:
-		put_half(block, jitter / 72);
-		break;
-	case TENSOR_IQ4_XS:
-		put_half(block, jitter / 72 / 18);
-		break;
 	case TENSOR_MXFP4:
 		block[0] = (uint8_t)(128 - 2 + (int)log2f(scale) - (int)(next_u32(state) % 2));
 		break;
 	default:
-		exit(99);
+		put_scales(type, jitter, block);
 	}
 }
 

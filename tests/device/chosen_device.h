@@ -40,6 +40,18 @@ static inline int chosen_init(int argc, char **argv)
 	return SKIPPED;
 }
 
+/* Even shares for an engine on all of them, or NULL where SELECTOR means one device. */
+static inline const char *chosen_split(const char *selector)
+{
+	static char shares[2 * CHOSEN_MAX];
+
+	if (strcmp(selector, chosen.selector) != 0 || chosen.n == 1)
+		return NULL;
+	for (int i = 0; i < chosen.n; i++)
+		memcpy(shares + 2 * i, i + 1 < chosen.n ? "1," : "1", 2);
+	return shares;
+}
+
 static inline void chosen_finish(void)
 {
 	device_list_destroy(chosen.list);

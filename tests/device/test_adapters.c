@@ -89,6 +89,7 @@ static struct engine *load(struct case_files *files, const char *path, const cha
 	struct engine_params params = {
 		.model_path = path,
 		.device = device,
+		.split = chosen_split(device),
 		.n_threads = TEST_THREADS,
 		.n_ctx = 128,
 		.n_sessions = MIXTURES,

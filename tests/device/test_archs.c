@@ -78,6 +78,7 @@ static void open_on(struct tiny_engine *tiny, const struct tiny_model *model, co
 {
 	struct engine_params params = {
 		.device = device,
+		.split = chosen_split(device),
 		.n_ctx = 256,
 		.n_sessions = 2,
 		.n_batch = n_batch,

@@ -11,16 +11,20 @@
 #include "clock.h"
 #include "tiny_engine.h"
 
-const struct device_entry *__wrap_device_list_default(const struct device_list *list);
+int __wrap_device_list_candidates(const struct device_list *list,
+				  const struct device_entry **ret_entries, size_t max);
 
-/* As if PoCL were a GPU: it comes first while it can be used. */
-const struct device_entry *__wrap_device_list_default(const struct device_list *list)
+/* As if PoCL were a GPU, and better than the processor, while it can be used. */
+int __wrap_device_list_candidates(const struct device_list *list,
+				  const struct device_entry **ret_entries, size_t max)
 {
+	(void)max;
+	ret_entries[0] = &list->entries[0];
 	for (size_t i = 0; i < list->n_entries; i++) {
 		if (list->entries[i].usable && strncmp(list->entries[i].selector, "opencl", 6) == 0)
-			return &list->entries[i];
+			ret_entries[0] = &list->entries[i];
 	}
-	return &list->entries[0];
+	return 1;
 }
 
 struct place {

@@ -45,14 +45,19 @@ static struct tiny_model gemma(void)
 	return model;
 }
 
+/* Of a prefill step; the tests that set it set it back. */
+static uint32_t n_parts;
+
 static void open_on(struct tiny_engine *tiny, const struct tiny_model *model, const char *device,
 		    uint32_t n_batch, enum kv_type kv_type)
 {
 	struct engine_params params = {
 		.device = device,
+		.split = chosen_split(device),
 		.n_ctx = 256,
 		.n_sessions = 3,
 		.n_batch = n_batch,
+		.n_parts = n_parts,
 		.kv_type = kv_type,
 		.cache_dir = getenv("SLM_CACHE_DIR"),
 	};
@@ -170,6 +175,30 @@ static void conversations_share_steps(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+static void prefill_in_parts_is_right(void **state)
+{
+	static const uint32_t counts[] = {2, 16};
+
+	if (chosen.n == 1)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		n_parts = counts[i];
+		gemma_is_right(state);
+		small_batches_are_right(state);
+		conversations_share_steps(state);
+	}
+	n_parts = 0;
+}
+
+static int32_t best(const float *logits)
+{
+	int32_t best = 0;
+
+	for (int32_t v = 1; v < VOCAB; v++)
+		best = logits[v] > logits[best] ? v : best;
+	return best;
+}
+
 /* Greedy text, one token at a time, from the reference and from the devices. */
 static void decode(struct engine *engine, const int32_t *text, size_t n, int32_t *ret_tokens, int k)
 {
@@ -178,15 +207,9 @@ static void decode(struct engine *engine, const int32_t *text, size_t n, int32_t
 	assert_int_equal(session_create(engine, &session), 0);
 	assert_int_equal(session_sync(session, text, n, NULL), 0);
 	for (int i = 0; i < k; i++) {
-		const float *logits;
-		int32_t best = 0;
-
 		assert_int_equal(session_evaluate(session, NULL), 0);
-		logits = session_logits(session);
-		for (int32_t v = 1; v < VOCAB; v++)
-			best = logits[v] > logits[best] ? v : best;
-		ret_tokens[i] = best;
-		assert_int_equal(session_append(session, best), 0);
+		ret_tokens[i] = best(session_logits(session));
+		assert_int_equal(session_append(session, ret_tokens[i]), 0);
 	}
 	session_destroy(session);
 }
@@ -209,6 +232,61 @@ static void greedy_text_is_the_same(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+/* Asks, answers, and asks again after a part of the answer, so that the cache moves both ways. */
+static void talk(const struct tiny_model *model, const char *const devices[PHASES],
+		 int32_t ret_tokens[static 30])
+{
+	struct engine_params params = {
+		.phase_device = {devices[PHASE_PREFILL], devices[PHASE_DECODE]},
+		.n_ctx = 256,
+		.n_batch = 40,
+		.cache_dir = getenv("SLM_CACHE_DIR"),
+	};
+	struct tiny_engine tiny;
+	struct session *session;
+	int32_t text[TEXT];
+
+	params.device = devices[PHASE_PREFILL];
+	tiny_engine_init(&tiny, model, &params);
+	assert_int_equal(session_create(tiny.engine, &session), 0);
+	fill_text(text, TEXT, 31);
+	for (size_t turn = 0; turn < 3; turn++) {
+		for (size_t i = 0; i < 10; i++) {
+			size_t n = 50 + 30 * turn + i;
+
+			if (i == 0)
+				assert_int_equal(session_sync(session, text, n, NULL), 0);
+			assert_int_equal(session_evaluate(session, NULL), 0);
+			ret_tokens[10 * turn + i] = best(session_logits(session));
+			text[n] = ret_tokens[10 * turn + i];
+			assert_int_equal(session_append(session, text[n]), 0);
+		}
+	}
+	session_destroy(session);
+	tiny_engine_finish(&tiny);
+}
+
+static void phases_have_devices_of_their_own(void **state)
+{
+	static const char *const plain[PHASES] = {"reference", "reference"};
+	const char *const mixes[][PHASES] = {{chosen.selector, "reference"},
+					     {"reference", chosen.selector},
+					     {chosen.selector, "cpu"}};
+	const struct tiny_model models[] = {llama(), gemma()};
+	int32_t wanted[30], got[30];
+
+	(void)state;
+	if (chosen.n > 1)
+		skip();
+	for (size_t m = 0; m < ARRAY_SIZE(models); m++) {
+		talk(&models[m], plain, wanted);
+		for (size_t i = 0; i < ARRAY_SIZE(mixes); i++) {
+			talk(&models[m], mixes[i], got);
+			assert_memory_equal(got, wanted, sizeof(got));
+		}
+	}
+}
+
 /* ---- embeddings ---- */
 
 enum { EMBD = 256 };
@@ -217,6 +295,7 @@ static void embedding_of(const struct tiny_model *model, const char *device, uin
 			 enum pooling pooling, float ret_vectors[static EMBD])
 {
 	struct engine_params engine_params = {.device = device,
+					      .split = chosen_split(device),
 					      .n_ctx = 256,
 					      .n_batch = n_batch,
 					      .embeddings = true,
@@ -259,7 +338,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(small_batches_are_right),
 		cmocka_unit_test(a_rounded_cache_is_right),
 		cmocka_unit_test(conversations_share_steps),
+		cmocka_unit_test(prefill_in_parts_is_right),
 		cmocka_unit_test(greedy_text_is_the_same),
+		cmocka_unit_test(phases_have_devices_of_their_own),
 		cmocka_unit_test(embeddings_are_right),
 	};
 	int r = chosen_init(argc, argv);

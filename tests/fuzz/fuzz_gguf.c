@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Any bytes as a model file, or as the files of a split one: header, typed reads, vocabulary, hyper-parameters, graph, memory plan.
+ * Any bytes as a model file: header, typed reads, vocabulary, hyper-parameters, graph, memory plan.
  * What gets through is what the engine would load.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "gguf.h"
 #include "graph.h"
@@ -44,39 +43,13 @@ static void plan(const struct model *model)
 	graph_destroy(graph);
 }
 
-/* "PART", a u32 size and so many bytes, up to eight times: the files of a split model. */
-static int parse_parts(struct cursor *cursor, struct gguf **ret)
-{
-	struct gguf_source sources[8];
-	uint32_t n = 0;
-
-	while (n < 8 && cursor_left(cursor) > 0 && cursor_u32(cursor) == 0x54524150) {
-		uint32_t size = cursor_u32(cursor);
-		const uint8_t *data = cursor_take(cursor, size);
-
-		if (data)
-			sources[n++] = (struct gguf_source){data, size, "part"};
-	}
-	return n > 0 ? gguf_parse_parts(sources, n, NULL, ret) : -1;
-}
-
-static int parse(const uint8_t *data, size_t size, struct gguf **ret)
-{
-	struct cursor cursor;
-
-	if (size < 4 || memcmp(data, "PART", 4) != 0)
-		return gguf_parse(data, size, "fuzz", NULL, ret);
-	cursor_init(&cursor, data, size);
-	return parse_parts(&cursor, ret);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vocabulary *vocabulary;
 	struct model *model;
 	struct gguf *gguf;
 
-	if (parse(data, size, &gguf) < 0)
+	if (gguf_parse(data, size, "fuzz", NULL, &gguf) < 0)
 		return 0;
 	read_values(gguf);
 	if (vocabulary_create(gguf, NULL, &vocabulary) == 0)

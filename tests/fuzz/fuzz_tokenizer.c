@@ -77,9 +77,11 @@ static void add_bytes(struct input *input, bool spm)
 
 static void read_flags(struct input *input)
 {
-	static const struct span pres[] = {SPAN("smollm"),  SPAN("gpt-2"), SPAN("llama-bpe"),
-					   SPAN("default"), SPAN("qwen2"), SPAN(""),
-					   SPAN("other")};
+	static const struct span pres[] = {
+		SPAN("smollm"),	    SPAN("gpt-2"), SPAN("llama-bpe"),	 SPAN("default"),
+		SPAN("qwen2"),	    SPAN(""),	   SPAN("other"),	 SPAN("tekken"),
+		SPAN("gpt-4o"),	    SPAN("youtu"), SPAN("deepseek-llm"), SPAN("deepseek-coder"),
+		SPAN("deepseek-v3")};
 	static const struct span names[] = {SPAN(""), SPAN("phi3"), SPAN("modern-bert")};
 	struct tokenizer_params *params = &input->params;
 	uint8_t flags = cursor_u8(&input->cursor);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Writes small sane models for fuzz_gguf and adapters for fuzz_lora to begin with: make_seeds FOLDER FOLDER_OF_ADAPTERS */
+/*
+ * Writes what the fuzzers of files begin with: small sane models for fuzz_gguf, adapters for fuzz_lora and
+ * models in parts for fuzz_split. make_seeds FOLDER FOLDER FOLDER
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,40 +21,70 @@ static void write_seed(const struct tiny_model *tiny, const char *folder, const 
 	gguf_maker_finish(&maker);
 }
 
-/* The same model in two parts, as fuzz_gguf takes them. */
-static void write_split_seed(const struct tiny_model *tiny, const char *folder)
+/* A model of a few small tensors, for fuzz_split. */
+static struct gguf *make_whole(uint8_t **ret_file)
 {
+	static const char *const names[] = {"token_embd.weight", "blk.0.attn_q.weight",
+					    "output_norm.weight"};
+	const uint64_t dims[] = {32, 1};
 	struct gguf_maker maker;
 	struct gguf *whole;
-	uint8_t *file;
-	char path[512];
 	size_t size;
+
+	gguf_maker_init(&maker);
+	gguf_maker_string(&maker, "general.architecture", "llama");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		gguf_maker_tensor(&maker, names[i], i == 1 ? TENSOR_Q4_0 : TENSOR_F32, 1, dims,
+				  NULL, i == 1 ? 18 : 128);
+	*ret_file = gguf_maker_file(&maker, &size);
+	gguf_maker_finish(&maker);
+	if (gguf_parse(*ret_file, size, "seed", NULL, &whole) < 0)
+		exit(1);
+	return whole;
+}
+
+/* WHOLE in COUNT parts, as fuzz_split takes them, behind the CONTROL bytes. */
+static void write_split_seed(const struct gguf *whole, uint32_t count, const char *control,
+			     const char *folder)
+{
+	char path[512];
 	FILE *out;
 
-	(void)snprintf(path, sizeof(path), "%s/split.parts", folder);
+	(void)snprintf(path, sizeof(path), "%s/%u-%02x-%02x.parts", folder, count,
+		       (unsigned)control[0], (unsigned)control[2]);
 	out = fopen(path, "w");
-	tiny_model_make(tiny, &maker);
-	file = gguf_maker_file(&maker, &size);
-	gguf_maker_finish(&maker);
-	if (!out || gguf_parse(file, size, "seed", NULL, &whole) < 0)
+	if (!out)
 		exit(1);
-	for (uint32_t i = 0; i < 2; i++) {
-		uint32_t part_size;
+	(void)fwrite(control, 1, 3, out);
+	for (uint32_t i = 0; i < count; i++) {
+		struct gguf_maker maker;
 		uint8_t *part;
+		size_t size;
 
-		gguf_maker_split(&maker, whole, i, 2);
+		gguf_maker_split(&maker, whole, i, count);
 		part = gguf_maker_file(&maker, &size);
 		gguf_maker_finish(&maker);
-		part_size = (uint32_t)size;
-		(void)fwrite("PART", 1, 4, out);
-		(void)fwrite(&part_size, 1, sizeof(part_size), out);
 		(void)fwrite(part, 1, size, out);
 		free(part);
 	}
-	gguf_close(whole);
-	free(file);
 	if (fclose(out) != 0)
 		exit(1);
+}
+
+static void write_split_seeds(const char *folder)
+{
+	uint8_t *file;
+	struct gguf *whole = make_whole(&file);
+
+	(void)mkdir(folder, 0755);
+	for (uint32_t count = 1; count <= 3; count++) {
+		write_split_seed(whole, count, "\0\0\0", folder);
+		write_split_seed(whole, count, "\1\0\0", folder);
+		write_split_seed(whole, count, "\1\0\1", folder);
+		write_split_seed(whole, count, "\3\0\0", folder); /* one is missing */
+	}
+	gguf_close(whole);
+	free(file);
 }
 
 /* Adapters for the model that fuzz_lora has, which is TINY untied. */
@@ -109,16 +142,16 @@ int main(int argc, char **argv)
 		.tied = true,
 	};
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	(void)mkdir(argv[1], 0755);
 	write_seed(&tiny, argv[1], "llama");
-	write_split_seed(&tiny, argv[1]);
 	tiny.arch = "gemma3";
 	write_seed(&tiny, argv[1], "gemma3");
 	tiny.type = TENSOR_F16;
 	tiny.tied = false;
 	write_seed(&tiny, argv[1], "untied");
 	write_adapter_seeds(tiny, argv[2]);
+	write_split_seeds(argv[3]);
 	return 0;
 }

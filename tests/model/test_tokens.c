@@ -217,6 +217,18 @@ static void smollm2_as_qwen2(void **state)
 	compare_lines(MODEL_SMOLLM2, "qwen2", "smollm2-135m.qwen2.ids");
 }
 
+static void smollm2_as_tekken(void **state)
+{
+	(void)state;
+	compare_lines(MODEL_SMOLLM2, "tekken", "smollm2-135m.tekken.ids");
+}
+
+static void smollm2_as_deepseek_llm(void **state)
+{
+	(void)state;
+	compare_lines(MODEL_SMOLLM2, "deepseek-llm", "smollm2-135m.deepseek-llm.ids");
+}
+
 static void smollm2_as_default(void **state)
 {
 	(void)state;
@@ -338,6 +350,8 @@ int main(void)
 		cmocka_unit_test(smollm2_as_gpt2),
 		cmocka_unit_test(smollm2_as_llama3),
 		cmocka_unit_test(smollm2_as_qwen2),
+		cmocka_unit_test(smollm2_as_tekken),
+		cmocka_unit_test(smollm2_as_deepseek_llm),
 		cmocka_unit_test(smollm2_as_default),
 		cmocka_unit_test(gemma3),
 		cmocka_unit_test(roles_of_smollm2),

@@ -30,10 +30,13 @@ SMOLLM = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GEMMA = "gemma-3-270m-q4_k_m.gguf"
 # llama.cpp tidies blanks in the text of all kinds but these (clean_spaces); a stream cannot.
 UNTIDIED = ("smollm", "qwen2", "command-r", "trillion", "granite-docling", "hunyuan", "solar-open",
-            "grok-2", "deepseek-r1-qwen", "kormo", "f2llmv2")
+            "grok-2", "deepseek-r1-qwen", "kormo", "f2llmv2", "tekken", "gpt-4o", "llama4", "youtu",
+            "qwen35", "bailingmoe", "seed-coder", "deepseek-llm", "deepseek-coder", "deepseek-v3",
+            "hunyuan-dense", "minimax-m2")
 DATA = "tests/data/tokens"
 RECORDED = [("gemma3-270m", GEMMA, ""), ("smollm2-135m", SMOLLM, "")] + [
-    (f"smollm2-135m.{pre}", SMOLLM, pre) for pre in ("default", "gpt-2", "llama-bpe", "qwen2")]
+    (f"smollm2-135m.{pre}", SMOLLM, pre) for pre in ("default", "deepseek-llm", "gpt-2", "llama-bpe",
+                                                      "qwen2", "tekken")]
 
 
 # ---- the peer, which runs in its own root ----
@@ -281,31 +284,18 @@ def corpora(n, with_characters):
 # ---- a file with another pre-tokenizer ----
 
 
-def rewrite_pre(path, out, pre):
-    """Copies a GGUF file with another tokenizer.ggml.pre; tensors keep their offsets."""
-    key = struct.pack("<Q", 18) + b"tokenizer.ggml.pre" + struct.pack("<I", 8)
-    with open(path, "rb") as file:
-        data = file.read()
-    at = data.index(key) + len(key)
-    (old,) = struct.unpack_from("<Q", data, at)
-    end = data_start(data)
-    header = data[:at] + struct.pack("<Q", len(pre)) + pre.encode() + data[at + 8 + old:end]
-    with open(out, "wb") as file:
-        file.write(header + bytes(-len(header) % 32))
-        file.write(data[end + -end % 32:])
-
-
-def data_start(data):
-    """The end of the header, before padding."""
+def header(data):
+    """Where the values of a GGUF file lie, as (key, begin, end), and the end of its header."""
     sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
     n_tensors, n_values = struct.unpack_from("<QQ", data, 8)
-    at = 24
+    values, at = [], 24
 
     def string(at):
         return at + 8 + struct.unpack_from("<Q", data, at)[0]
 
     for _ in range(n_values):
-        at = string(at)
+        begin, at = at + 8, string(at)
+        key, begin = data[begin:at].decode(), at
         (kind,) = struct.unpack_from("<I", data, at)
         at += 4
         n = 1
@@ -317,11 +307,101 @@ def data_start(data):
                 at = string(at)
         else:
             at += n * sizes[kind]
+        values.append((key, begin, at))
     for _ in range(n_tensors):
         at = string(at)
         (n_dims,) = struct.unpack_from("<I", data, at)
         at += 4 + 8 * n_dims + 12
-    return at
+    return values, at
+
+
+def rewrite(path, out, changes):
+    """Copies a GGUF file with other or more values; tensors keep their offsets."""
+    with open(path, "rb") as file:
+        data = file.read()
+    values, end = header(data)
+    new = [key for key in changes if key not in [value[0] for value in values]]
+    parts, at = [data[:16] + struct.pack("<Q", len(values) + len(new))], 24
+    parts += [packed_string(key) + changes[key] for key in new]
+    for key, begin, after in values:
+        if key in changes:
+            parts += [data[at:begin], changes[key]]
+            at = after
+    head = b"".join(parts) + data[at:end]
+    with open(out, "wb") as file:
+        file.write(head + bytes(-len(head) % 32))
+        file.write(data[end + -end % 32:])
+
+
+def packed_string(text):
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def packed_strings(texts):
+    return struct.pack("<IIQ", 9, 8, len(texts)) + b"".join(map(packed_string, texts))
+
+
+def pre_only(pre):
+    return {"tokenizer.ggml.pre": struct.pack("<I", 8) + packed_string(pre)}
+
+
+def pairs_vocabulary(path, pre):
+    """What makes of SmolLM2's file one whose vocabulary has three of four pairs of bytes, and nothing
+    longer, so that nearly every place where words are cut shows in the tokens."""
+    with open(path, "rb") as file:
+        data = file.read()
+    values, _ = header(data)
+    (begin,) = [begin for key, begin, _ in values if key == "tokenizer.ggml.tokens"]
+    (n,) = struct.unpack_from("<Q", data, begin + 8)
+    tokens, at = [], begin + 16
+    for _ in range(n):
+        (size,) = struct.unpack_from("<Q", data, at)
+        tokens.append(data[at + 8:at + 8 + size].decode())
+        at += 8 + size
+    hidden = [*range(0x21), *range(0x7f, 0xa1), 0xad]
+    letters = [chr(0x100 + hidden.index(b)) if b in hidden else chr(b) for b in range(256)]
+    special = [token for token in tokens if len(token) > 3][:17]
+    assert tokens[:17] == special, "SmolLM2 begins with its 17 control tokens"
+    pairs = [(a, b) for a in letters for b in letters]
+    random.Random(1).shuffle(pairs)
+    pairs = pairs[:n - 17 - 256]
+    return pre_only(pre) | {
+        "tokenizer.ggml.tokens": packed_strings(special + letters + [a + b for a, b in pairs]),
+        "tokenizer.ggml.merges": packed_strings([f"{a} {b}" for a, b in pairs])}
+
+
+# ---- files with other flags and kinds of tokens ----
+
+
+def flags(**values):
+    return {f"tokenizer.ggml.{key}": struct.pack("<IB", 7, value) for key, value in values.items()}
+
+
+def other_types(path, every):
+    """One token in so many becomes unknown, control, user-defined, unused or undefined, in turn.
+    Few, as which of two equally long ones that overlap goes first is chance there (std::sort)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    (begin,) = [begin for key, begin, _ in header(data)[0] if key == "tokenizer.ggml.token_type"]
+    (n,) = struct.unpack_from("<Q", data, begin + 8)
+    types = list(struct.unpack_from(f"<{n}i", data, begin + 16))
+    for i in range(every, n, every):
+        if types[i] != 6:
+            types[i] = (2, 3, 4, 5, 0)[i // every % 5]
+    return {"tokenizer.ggml.token_type": struct.pack(f"<IIQ{n}i", 9, 5, n, *types)}
+
+
+def variants(models):
+    """What a file may say else, as (name, file, changes, whether the text should be the same)."""
+    smollm, gemma = models
+    yield "Gemma with a blank first", gemma, flags(add_space_prefix=1), True
+    yield "Gemma without BOS", gemma, flags(add_bos_token=0, add_space_prefix=1), True
+    yield "Gemma with EOS", gemma, flags(add_eos_token=1, add_bos_token=1), True
+    yield "Gemma without double blanks", gemma, flags(remove_extra_whitespaces=1), True
+    yield "Gemma with other kinds", gemma, other_types(gemma, 97), True
+    yield "SmolLM2 with BOS and EOS", smollm, flags(add_bos_token=1, add_eos_token=1), True
+    yield "SmolLM2 with a blank first", smollm, flags(add_space_prefix=1), False
+    yield "SmolLM2 with other kinds", smollm, other_types(smollm, 311), True
 
 
 # ---- the recorded ids ----
@@ -353,7 +433,7 @@ def record(folder):
             path = os.path.join(folder, model)
             if pre:
                 path = os.path.abspath(os.path.join(scratch, "rewritten.gguf"))
-                rewrite_pre(os.path.join(folder, model), path, pre)
+                rewrite(os.path.join(folder, model), path, pre_only(pre))
             plain, special = ([line.split("\t")[0] for line in run_peer(path, mode, data)]
                               for mode in ("plain", "special"))
             with open(os.path.join(DATA, name + ".ids"), "w", encoding="utf-8") as file:
@@ -423,7 +503,9 @@ def main():
     parser.add_argument("driver", nargs="?", help="the program tokenize_lines")
     parser.add_argument("--record", action="store_true", help="write the peer's ids instead")
     parser.add_argument("--lines", type=int, default=1500, help="of each text (default 1500)")
-    parser.add_argument("--pre", default="gpt-2,llama-bpe,default,qwen2,dbrx",
+    parser.add_argument("--pre", default="gpt-2,llama-bpe,default,smollm,refact,qwen2,dbrx,minicpm5,"
+                        "qwen35,bailingmoe,seed-coder,tekken,gpt-4o,youtu,falcon,deepseek-llm,"
+                        "deepseek-coder,deepseek-v3",
                         help="pre-tokenizers to try beside SmolLM2's own")
     parser.add_argument("--no-characters", action="store_true",
                         help="leave out the walk through all of Unicode")
@@ -448,12 +530,19 @@ def main():
             n_wrong += compare(label, arguments.driver, model, texts, parse_special, True)
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         model = os.path.abspath(os.path.join(scratch, "rewritten.gguf"))
-        for pre in filter(None, arguments.pre.split(",")):
-            rewrite_pre(models[0], model, pre)
+        for name, path, changes, with_text in variants(models):
+            rewrite(path, model, changes)
             for parse_special in (True, False):
-                label = f"{SMOLLM} as {pre}, {'special' if parse_special else 'plain'}"
-                n_wrong += compare(label, arguments.driver, model, texts, parse_special,
-                                   pre in UNTIDIED)
+                label = f"{name}, {'special' if parse_special else 'plain'}"
+                n_wrong += compare(label, arguments.driver, model, texts, parse_special, with_text)
+        for pre in filter(None, arguments.pre.split(",")):
+            for vocabulary, changes in (("", pre_only(pre)),
+                                        (" with pairs", pairs_vocabulary(models[0], pre))):
+                rewrite(models[0], model, changes)
+                for parse_special in (True, False):
+                    label = f"{pre}{vocabulary}, {'special' if parse_special else 'plain'}"
+                    n_wrong += compare(label, arguments.driver, model, texts, parse_special,
+                                       pre in UNTIDIED)
     sys.exit(1 if n_wrong else 0)
 
 

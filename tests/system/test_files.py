@@ -6,8 +6,8 @@ import random
 import socket
 
 from gguf_writer import ARRAY, BOOL, F32, I32, STRING, U32, U64, tiny_model
-from harness import (BAD_FILE, DONE, FAILED, SANITIZED, answer, case, check, equal, fails, finish, main,
-                     run, sentences, start)
+from harness import (BAD_FILE, DONE, FAILED, SANITIZED, USAGE, answer, case, check, equal, fails,
+                     finish, main, run, sentences, start, succeeds)
 
 COMMANDS = (("run", "--raw", "-n", "1"), ("plan",), ("graph",), ("inspect",), ("tokenize",))
 
@@ -168,7 +168,7 @@ def unknown(box):
     refused(box, gguf, "'zigzag'")
     gguf = tiny_model()
     gguf.set("llama.expert_count", U32, 8)
-    refused(box, gguf, "llama.expert_used_count is 0")
+    refused(box, gguf, "8 experts", "llama.expert_used_count")
     gguf = tiny_model()
     gguf.tensors.append(["blk.0.attn_sinks.weight", [2], 0, bytes(8)])
     refused(box, gguf, "1 tensor", "llama")
@@ -246,6 +246,18 @@ def other_commands(box):
     path = box.file("bad.gguf")
     fails(run(box, "bench", path), BAD_FILE, "number of keys")
     fails(run(box, "perplexity", path, "-f", box.write("text", "x" * 5000)), BAD_FILE)
+
+
+@case("quantize takes llama.cpp's name of its mixture, and refuses others with what there is")
+def names_of_mixtures(box):
+    model, files = tiny_model(n_embd=256, n_ff=256).write(box.file("f32.gguf")), []
+    for kind in ("Q4_K", "q4_k_m"):
+        files.append(box.file(kind + ".gguf"))
+        succeeds(run(box, "quantize", model, files[-1], kind))
+    with open(files[0], "rb") as one, open(files[1], "rb") as other:
+        check(one.read() == other.read(), "the files differ")
+    check(answer(box, files[1], "Hi"), "no answer")
+    fails(run(box, "quantize", model, box.file("x.gguf"), "Q5_K_M"), USAGE, "Q5_K_M", "Q4_K_M")
 
 
 main()

@@ -41,11 +41,12 @@ def complete(box):
     for name, folder in (("slm", "bin"), ("slm-pull", "libexec/slm"), ("slm-clc", "libexec/slm"),
                          ("slm.1", "man/man1"), ("slm", "bash-completion/completions"),
                          ("slm.h", "include"), ("slm.pc", "pkgconfig"),
+                         ("60-slm.rules", "lib/udev/rules.d"),
                          ("slm-config.cmake", "cmake/slm"), ("libslm.so", ""), ("libslm.a", "")):
         check(any(os.path.dirname(path).endswith(folder) for path in find(prefix, name)),
               "%s is not in %s" % (name, folder))
     extra = [name for _, _, names in os.walk(prefix) for name in names
-             if not name.startswith(("slm", "libslm"))]
+             if not name.startswith(("slm", "libslm", "60-slm"))]
     equal(extra, [], "files that are not ours")
 
 

@@ -22,7 +22,7 @@ def unknown(box):
     usage(box, "run", "--wibble", "m", parts=["--wibble", "slm run --help"])
     usage(box, "run", "-Z", "m", parts=["-Z", "slm run --help"])
     usage(box, "--wibble", parts=["--wibble"])
-    usage(box, "run", "--to", "1", "m", parts=["--top-k", "--top-p"])
+    usage(box, "run", "--top", "1", "m", parts=["--top-k", "--top-p"])
     usage(box, "pull", "--wibble", parts=["--wibble"])
 
 
@@ -108,7 +108,8 @@ def no_driver(box):
     equal(answer(box, model, environment=NONE), wanted, "the answer")
     done = run(box, "run", model, "--raw", "-v", "-n", "1", "x", environment=NONE)
     check("no OpenCL platform" in succeeds(done).err_text, "-v does not say so", done)
-    devices = json.loads(succeeds(run(box, "devices", "--json", environment=NONE)).out)
+    devices = json.loads(succeeds(run(box, "devices", "--json", environment={
+        **NONE, "SLM_SYSROOT": box.path})).out)
     equal([one["selector"] for one in devices], ["cpu", "reference"], "the devices")
 
 

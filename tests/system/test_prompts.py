@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 
+import gguf_writer
 from harness import (BAD_FILE, DONE, SANITIZED, USAGE, answer, case, check, equal, fails, main,
                      real_model, run, succeeds)
 
@@ -40,6 +41,26 @@ def same_everywhere(box):
     equal(succeeds(run(box, "run", model, *GREEDY, "--", text)).out, wanted, "behind --")
     equal(succeeds(run(box, "run", model, *GREEDY, text, stdin=b"other")).out, wanted,
           "an argument beside stdin")
+
+
+@case("tools are told to the model by its template for them, and bad lists are refused")
+def tools(box):
+    gguf = gguf_writer.tiny_model()
+    gguf.set("tokenizer.chat_template", gguf_writer.STRING, "{{ messages[0].content }}")
+    gguf.set("tokenizer.chat_template.tool_use", gguf_writer.STRING,
+             "{{ messages[0].content }}{{ tools[0].function.name }}<|a|>")
+    model = gguf.write(box.file("tools.gguf"))
+    path = box.write("tools.json", b'[{"type": "function", "function": {"name": "<|b|>"}}]')
+    for words, n in ((), 2), (("--tools", path), 2 + 5 + 1):
+        done = succeeds(run(box, "run", model, "--temp", "0", "-n", "1", "--json", *words, "hi"))
+        equal(json.loads(done.out)["prompt_tokens"], n, "tokens with %r" % (words,))
+    for text, sentence in ((b"[", "no JSON"), (b"{}", "array"), (b"[{}]", "tool 1"),
+                           (b'[{"function": {"name": "f"}}, {"function": 1}]', "tool 2")):
+        fails(run(box, "run", model, "--tools", box.write("bad.json", text), "hi"), BAD_FILE,
+              sentence)
+    fails(run(box, "run", model, "--tools", "missing.json", "hi"), BAD_FILE, "missing.json")
+    fails(run(box, "run", model, "--raw", "--tools", path, "hi"), USAGE, "--tools")
+    fails(run(box, "run", box.tiny(), "--tools", path, "hi"), BAD_FILE, "no chat template")
 
 
 @case("a prompt longer than the context is refused with both numbers")

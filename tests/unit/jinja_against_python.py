@@ -4,7 +4,9 @@
 compares byte for byte: the templates of real models over conversations of every shape, a list of
 expressions that were once wrong or are easily got wrong, and random expressions and templates.
 
-    jinja_against_python.py RENDER_CASES [CASES [SEED]]
+    jinja_against_python.py RENDER_CASES [CASES [SEED [FOLDER]]]
+
+FOLDER: of templates that take the place of those in tests/data/templates.
 """
 import copy
 import datetime
@@ -95,9 +97,9 @@ def is_python_only(text):
                                  any(len(word) > 18 for word in DIGITS.findall(text)))
 
 
-def cases(n, seed):
+def cases(n, seed, folder):
     rng = random.Random(seed)
-    for path in sorted(DATA.glob("*.jinja")):
+    for path in sorted(folder.glob("*.jinja")):
         # The newline at a template file's end is not part of the model's template.
         template = path.read_text()
         for name, variables in conversations():
@@ -117,8 +119,9 @@ def cases(n, seed):
 def main():
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    folder = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else DATA
     wrong = same = refused = 0
-    todo = list(cases(n, seed))
+    todo = list(cases(n, seed, folder))
     lines = "".join(json.dumps({"template": t, "variables": v}) + "\n" for _, t, v in todo)
     run = subprocess.run([sys.argv[1]], input=lines, capture_output=True, text=True, check=False)
     answers = run.stdout.splitlines()

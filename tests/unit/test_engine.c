@@ -347,7 +347,7 @@ static void devices_agree(void **state)
 
 static void a_model_is_cut_between_devices(void **state)
 {
-	struct engine_params params = {.device = "cpu,reference", .n_ctx = 256};
+	struct engine_params params = {.device = "cpu,reference", .split = "1,1", .n_ctx = 256};
 	char text[ENGINE_DEVICES_TEXT_MAX];
 	struct tiny_engine tiny;
 

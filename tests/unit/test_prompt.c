@@ -51,6 +51,8 @@ static void make_tokens(struct gguf_maker *maker)
 	gguf_maker_bool(maker, KEY("add_space_prefix"), 0);
 }
 
+static const char *wanted_tool_use; /* of the benches that follow */
+
 static int bench_init(struct bench *bench, const char *template, bool raw, bool add_bos)
 {
 	size_t size;
@@ -62,6 +64,9 @@ static int bench_init(struct bench *bench, const char *template, bool raw, bool 
 	gguf_maker_bool(&bench->maker, KEY("add_bos_token"), add_bos);
 	if (template)
 		gguf_maker_string(&bench->maker, "tokenizer.chat_template", template);
+	if (wanted_tool_use)
+		gguf_maker_string(&bench->maker, "tokenizer.chat_template.tool_use",
+				  wanted_tool_use);
 	bench->bytes = gguf_maker_file(&bench->maker, &size);
 	assert_int_equal(gguf_parse(bench->bytes, size, "test.gguf", NULL, &bench->gguf), 0);
 	assert_int_equal(vocabulary_create(bench->gguf, &bench->kept.log, &bench->vocabulary), 0);
@@ -169,6 +174,68 @@ static void raw_goes_without(void **state)
 	bench_finish(&bench);
 }
 
+/* BENCH with the tools of JSON; its template for them is TOOL_USE, or none. */
+static int bench_init_tools(struct bench *bench, const char *tool_use, const char *json)
+{
+	json_t *tools = json_loads(json, 0, NULL);
+	int r;
+
+	wanted_tool_use = tool_use;
+	assert_int_equal(bench_init(bench, "{% if tools %}{{ tools[0].function.name }}{% endif %}x",
+				    false, false),
+			 0);
+	wanted_tool_use = NULL;
+	assert_non_null(tools);
+	r = prompt_maker_set_tools(bench->prompts, tools);
+	json_decref(tools);
+	return r;
+}
+
+static void tools_have_their_template(void **state)
+{
+	static const char tools[] = "[{\"function\": {\"name\": \"<s>\"}}]";
+	struct bench bench;
+
+	(void)state;
+	/* The only template: it is given the tools, which say no control token. */
+	assert_int_equal(bench_init_tools(&bench, NULL, tools), 0);
+	encode(&bench);
+	assert_int_equal(bench.tokens.n, 4);
+	assert_int_equal(count(&bench, BOS), 0);
+	bench_finish(&bench);
+	assert_int_equal(bench_init_tools(&bench, "{{ tools | length }}<|im_end|>", tools), 0);
+	encode(&bench);
+	assert_int_equal(bench.tokens.n, 2);
+	assert_int_equal(count(&bench, END), 1);
+	bench_finish(&bench);
+	/* Without tools it is not looked at. */
+	wanted_tool_use = "{{ broken";
+	assert_int_equal(bench_init(&bench, "y", false, false), 0);
+	wanted_tool_use = NULL;
+	encode(&bench);
+	assert_int_equal(bench.tokens.n, 1);
+	bench_finish(&bench);
+}
+
+static void tools_need_a_template(void **state)
+{
+	struct bench bench;
+	json_t *tools = json_array();
+
+	(void)state;
+	assert_int_equal(bench_init(&bench, NULL, false, false), 0);
+	assert_int_equal(prompt_maker_set_tools(bench.prompts, tools), -ENOTSUP);
+	assert_int_equal(bench.kept.n, 1);
+	bench_finish(&bench);
+	assert_int_equal(bench_init_tools(&bench, "{{ broken", "[]"), -EBADMSG);
+	assert_int_equal(bench.kept.n, 1);
+	/* What was there before goes on. */
+	encode(&bench);
+	assert_int_equal(bench.tokens.n, 1);
+	bench_finish(&bench);
+	json_decref(tools);
+}
+
 static void what_is_not_understood_is_refused(void **state)
 {
 	struct bench bench;
@@ -220,6 +287,8 @@ int main(void)
 		cmocka_unit_test(messages_cannot_end_their_turn),
 		cmocka_unit_test(bos_stands_once),
 		cmocka_unit_test(raw_goes_without),
+		cmocka_unit_test(tools_have_their_template),
+		cmocka_unit_test(tools_need_a_template),
 		cmocka_unit_test(what_is_not_understood_is_refused),
 		cmocka_unit_test(any_allocation_may_fail),
 	};

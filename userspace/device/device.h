@@ -20,7 +20,10 @@
 enum {
 	KV_PAGE = 64, /* positions in a page of the cache, a multiple of 16 */
 	DEVICE_TEXT_MAX = 128,
+	WATCHDOG_DEFAULT_MS = 30000,
 };
+
+#define WATCHDOG_NONE UINT32_MAX
 
 enum device_type {
 	DEVICE_CPU,
@@ -41,7 +44,12 @@ enum activation_form {
 	ACTIVATIONS_FLOAT, /* exact; the reference device only */
 };
 
-/* How keys and values are kept. q8_0: blocks of 32 along the head, half scale. */
+/*
+ * How keys and values are kept. A page of a layer is, for each kv head, its keys, then for each kv head its
+ * values; so on every device, because pages move between devices. Of a head: keys [position / 16][dim][16],
+ * values [position][dim]. f16: halves. q8_0: signed bytes in that order, then the half scales of blocks of
+ * 32 along the head in the same order: [position / 16][block][16], [position][block].
+ */
 enum kv_type {
 	KV_F16,
 	KV_Q8_0,
@@ -146,7 +154,12 @@ struct device_params {
 	enum activation_form activations;
 	const char *kernel_family; /* that calibration chose; NULL or "": by rule */
 	const char *cache_dir;	   /* for compiled programs; NULL: none. Lives only during open */
-	const struct log *log;	   /* outlives the device */
+	/*
+	 * After so long without progress a driver hangs: the call gives -ENODEV and the device is
+	 * gone. 0: WATCHDOG_DEFAULT_MS; WATCHDOG_NONE: wait for ever.
+	 */
+	unsigned watchdog_ms;
+	const struct log *log; /* outlives the device */
 };
 
 struct device_ops {
@@ -179,8 +192,11 @@ struct device {
 
 /*
  * Errors of every call below: -EINVAL for arguments that cannot be; -ENOMEM where host or device
- * memory is short; -EIO where a driver fails; -ENODEV when the device is gone. Logged by the back
- * end, where the cause is known. Destroying NULL does nothing.
+ * memory is short; -EIO where a driver fails; -ENODEV when the device is gone or hangs. Logged by the
+ * back end, where the cause is known. Destroying NULL does nothing.
+ *
+ * Once a device is gone or hangs every later call gives -ENODEV, silently and at once. Destroying what
+ * is on it and closing it do not wait for its driver then: what that may still touch is never freed.
  */
 int device_open(const struct device_params *params, struct device **ret_device);
 void device_close(struct device *device); /* all its buffers and segments are gone by then */
@@ -204,7 +220,7 @@ int segment_run(struct segment *segment, const struct step *step);
 
 /* ---- shared arithmetic ---- */
 
-/* Bytes of one page of one layer, keys then values; each device orders them as it likes. */
+/* Bytes of one page of one layer. */
 uint64_t kv_page_bytes(enum kv_type type, uint32_t n_head_kv, uint32_t head_dim);
 
 /*

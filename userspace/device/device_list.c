@@ -78,6 +78,7 @@ int device_list_create(enum device_scope scope, const struct log *log,
 		r = opencl_discover(list, log);
 	if (r < 0)
 		return r;
+	device_list_find_twins(list);
 	*ret_list = TAKE(list);
 	return 0;
 }
@@ -89,6 +90,45 @@ void device_list_destroy(struct device_list *list)
 	opencl_forget(list);
 	free(list->entries);
 	free(list);
+}
+
+/* ---- twins ---- */
+
+/* Of names there may be two alike: selectors tell platforms apart. */
+static bool is_same_platform(const struct device_entry *a, const struct device_entry *b)
+{
+	size_t n = strcspn(a->selector, ".");
+
+	return n == strcspn(b->selector, ".") && strncmp(a->selector, b->selector, n) == 0;
+}
+
+static bool is_twin(const struct device_entry *entry, const struct device_entry *other)
+{
+	return other->usable && entry->has_pci && other->has_pci &&
+	       pci_address_equal(&entry->pci, &other->pci) && !is_same_platform(entry, other);
+}
+
+void device_list_find_twins(struct device_list *list)
+{
+	for (size_t i = 1; i < list->n_entries; i++) {
+		struct device_entry *entry = &list->entries[i];
+
+		for (size_t k = 1; k < i && entry->usable && !entry->twin; k++) {
+			/* of several entries the first stands for the hardware */
+			if (!list->entries[k].twin && is_twin(entry, &list->entries[k]))
+				entry->twin = k;
+		}
+		if (entry->twin)
+			(void)snprintf(entry->reason, sizeof(entry->reason),
+				       "the same device as %s; used only by name",
+				       list->entries[entry->twin].selector);
+	}
+}
+
+/* Is it another driver's view of hardware, to be used only by name? */
+static bool stands_back(const struct device_list *list, const struct device_entry *entry)
+{
+	return entry->twin && list->entries[entry->twin].usable;
 }
 
 /* ---- words ---- */
@@ -145,22 +185,47 @@ static bool repeats_host_cpu(const struct device_entry *entry, const char *word,
 	return false;
 }
 
+/* Is ENTRY the hardware of a chosen entry, by another platform? */
+static bool repeats_hardware(const struct device_list *list, const struct device_entry *entry,
+			     const struct device_entry *const *chosen, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t a = entry->twin ? entry->twin : (size_t)(entry - list->entries);
+		size_t b = chosen[i]->twin ? chosen[i]->twin : (size_t)(chosen[i] - list->entries);
+
+		if (a == b && chosen[i] != entry)
+			return true;
+	}
+	return false;
+}
+
 static int select_word(const struct device_list *list, const char *word, const struct log *log,
 		       const struct device_entry **ret_entries, size_t n, size_t max)
 {
 	size_t before = n;
+	bool is_repeated = false;
 
 	for (size_t i = 0; i < list->n_entries; i++) {
 		const struct device_entry *entry = &list->entries[i];
 
 		if (!entry->usable || !word_means(entry, word) ||
-		    repeats_host_cpu(entry, word, ret_entries, n))
+		    repeats_host_cpu(entry, word, ret_entries, n) ||
+		    (strcmp(word, "opencl") == 0 && stands_back(list, entry)))
 			continue;
+		if (repeats_hardware(list, entry, ret_entries, n)) {
+			is_repeated = true;
+			continue;
+		}
 		if (n == max)
 			return log_error(log, ENODEV, "'%s' makes more than %zu devices", word,
 					 max);
 		ret_entries[n++] = entry;
 	}
+	if (n == before && is_repeated)
+		return log_error(log, ENODEV,
+				 "device '%s' is named already, through another driver: it cannot "
+				 "be used twice",
+				 word);
 	return n > before ? (int)n : no_such_device(list, word, log);
 }
 
@@ -193,14 +258,29 @@ bool device_list_set_aside(struct device_list *list, const struct device_entry *
 	return true;
 }
 
+static bool is_candidate(const struct device_entry *entry)
+{
+	return entry->usable && (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR);
+}
+
+int device_list_candidates(const struct device_list *list, const struct device_entry **ret_entries,
+			   size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n_entries && n + 1 < max; i++) {
+		if (is_candidate(&list->entries[i]))
+			ret_entries[n++] = &list->entries[i];
+	}
+	ret_entries[n++] = &list->entries[0];
+	return (int)n;
+}
+
 const struct device_entry *device_list_default(const struct device_list *list)
 {
 	for (size_t i = 0; i < list->n_entries; i++) {
-		const struct device_entry *entry = &list->entries[i];
-
-		if (entry->usable &&
-		    (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR))
-			return entry;
+		if (is_candidate(&list->entries[i]))
+			return &list->entries[i];
 	}
 	return &list->entries[0];
 }

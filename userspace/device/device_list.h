@@ -7,6 +7,7 @@
 #define SLM_DEVICE_DEVICE_LIST_H
 
 #include "device.h"
+#include "pci_address.h"
 
 struct device_entry {
 	const struct device_ops *ops;
@@ -19,6 +20,15 @@ struct device_entry {
 	const char *const *kernel_families;
 	enum device_type type;
 	bool is_host_cpu; /* computes on the processor we run on, whoever drives it */
+	bool has_pci;	  /* the driver says where it sits: PCI is known */
+	struct pci_address pci;
+	uint32_t pci_vendor; /* 0: unknown */
+	uint32_t pci_device; /* 0: unknown */
+	/*
+	 * 0, or the entry of another platform that drives the same hardware: while that one is usable
+	 * this one is used only by name, and never beside it.
+	 */
+	size_t twin;
 	uint64_t memory_bytes;
 	bool usable;
 	char reason[DEVICE_TEXT_MAX]; /* why it is, or is not, usable */
@@ -44,10 +54,18 @@ void device_list_destroy(struct device_list *list);
 struct device_entry *device_list_add(struct device_list *list);
 
 /*
+ * Finds the twins among the entries, by PCI address, and gives them their reason. Devices of one
+ * platform are none: a driver may offer parts of a card one by one. Part of making the list.
+ */
+void device_list_find_twins(struct device_list *list);
+
+/*
  * The entries that SELECTOR means, in its order, into RET_ENTRIES [MAX]: words separated by commas,
- * each "cpu", "reference", "opencl" (all usable OpenCL devices, but the host's processor once),
- * "opencl:P", "opencl:P.D", or part of a device's or platform's name in any case. Returns how many; -ENODEV (logged) where a word
- * means nothing that is usable, with the reason if there is one.
+ * each "cpu", "reference", "opencl" (all usable OpenCL devices, but each hardware once),
+ * "opencl:P", "opencl:P.D", or part of a device's or platform's name in any case. A device that two
+ * platforms drive is taken once, from the platform that is named or comes first. Returns how many;
+ * -ENODEV (logged) where a word means nothing that is usable, with the reason if there is one, or
+ * where "opencl:P.D" names the hardware of an earlier word once more.
  */
 int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
 		       const struct device_entry **ret_entries, size_t max);
@@ -55,6 +73,13 @@ int device_list_select(const struct device_list *list, const char *selector, con
 /* Makes ENTRY unusable for REASON. False where that cannot be: the CPU is what is always left. */
 bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,
 			   const char *reason);
+
+/*
+ * The devices to choose from when nobody says, into RET_ENTRIES [MAX]: usable accelerators and GPUs, the
+ * CPU last. Returns how many.
+ */
+int device_list_candidates(const struct device_list *list, const struct device_entry **ret_entries,
+			   size_t max);
 
 /* The device to use when nobody says: the first usable accelerator or GPU, else the CPU. */
 const struct device_entry *device_list_default(const struct device_list *list);

@@ -15,6 +15,7 @@
 #include "array.h"
 #include "cleanup.h"
 #include "host_buffer.h"
+#include "host_memory.h"
 
 struct host_buffer {
 	struct buffer base;
@@ -89,13 +90,6 @@ uint8_t *host_buffer_data(const struct buffer *buffer)
 	return host_buffer_from(buffer)->data;
 }
 
-static uint64_t meminfo_bytes(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
-}
-
 /* What a limit on the address space (ulimit -v) leaves; UINT64_MAX where there is none. */
 static uint64_t address_space_left(void)
 {
@@ -114,18 +108,14 @@ static uint64_t address_space_left(void)
 
 int host_memory_info(struct device *device, struct memory_info *ret_info)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/meminfo", "re");
-	char text[4096];
-	size_t n;
+	struct host_memory memory;
 
-	if (!file)
-		return log_error(device->log, EIO, "cannot read /proc/meminfo: %s",
-				 strerror(errno));
-	n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
+	if (host_memory_read("", &memory) < 0)
+		return log_error(device->log, EIO,
+				 "/proc/meminfo does not say how much memory there is");
 	*ret_info = (struct memory_info){
-		.total_bytes = meminfo_bytes(text, "MemTotal:"),
-		.available_bytes = MIN(meminfo_bytes(text, "MemAvailable:"), address_space_left()),
+		.total_bytes = memory.total_bytes,
+		.available_bytes = MIN(memory.available_bytes, address_space_left()),
 		.max_buffer_bytes = SIZE_MAX,
 		.shared_with_host = true,
 	};

@@ -45,6 +45,8 @@ static int fill_numbers(struct engine *engine)
 				 ENGINE_SESSIONS_MAX);
 	if (r == 0)
 		r = check_number(engine, "a number of outputs", params->n_outputs, OUTPUTS_MAX);
+	if (r == 0)
+		r = check_number(engine, "a number of parts", params->n_parts, ENGINE_PARTS_MAX);
 	if (r < 0)
 		return r;
 	if (params->n_ctx == 0)
@@ -63,7 +65,7 @@ static int fill_numbers(struct engine *engine)
 
 /* ---- memory ---- */
 
-static struct kv_params kv_params_of(const struct engine *engine)
+struct kv_params engine_kv_params(const struct engine *engine)
 {
 	return (struct kv_params){
 		.n_ctx = engine->params.n_ctx,
@@ -74,7 +76,7 @@ static struct kv_params kv_params_of(const struct engine *engine)
 	};
 }
 
-static uint64_t layer_kv_bytes(const struct engine *engine, const struct op *rope,
+uint64_t engine_layer_kv_bytes(const struct engine *engine, const struct op *rope,
 			       const struct kv_params *kv)
 {
 	return memory_plan_kv_pages(engine->graph, rope->kv_group, kv) *
@@ -83,13 +85,13 @@ static uint64_t layer_kv_bytes(const struct engine *engine, const struct op *rop
 
 static uint64_t all_kv_bytes(const struct engine *engine, uint32_t n_ctx)
 {
-	struct kv_params kv = kv_params_of(engine);
+	struct kv_params kv = engine_kv_params(engine);
 	uint64_t bytes = 0;
 
 	kv.n_ctx = n_ctx;
 	for (uint32_t i = 0; i < engine->graph->n_ops; i++) {
 		if (engine->graph->ops[i].kind == OP_ROPE)
-			bytes += layer_kv_bytes(engine, &engine->graph->ops[i], &kv);
+			bytes += engine_layer_kv_bytes(engine, &engine->graph->ops[i], &kv);
 	}
 	return bytes;
 }
@@ -137,7 +139,7 @@ void engine_memory(const struct engine *engine, struct engine_estimate *ret_esti
 	*ret_estimate = estimate;
 }
 
-static int check_memory(const struct engine *engine)
+int engine_check_memory(const struct engine *engine)
 {
 	struct engine_estimate e;
 
@@ -191,196 +193,9 @@ static int read_model(struct engine *engine, const struct engine_params *params)
 	return 0;
 }
 
-/* A choice of native devices spares the start of every OpenCL driver. */
-static enum device_scope scope_of(const char *selector)
-{
-	if (selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0))
-		return DEVICES_NATIVE;
-	return DEVICES_ALL;
-}
-
-static int choose_devices(struct engine *engine, const char *selector)
-{
-	int n = 1;
-
-	if (selector)
-		n = device_list_select(engine->device_list, selector, engine->log, engine->entries,
-				       PLAN_DEVICES_MAX);
-	else
-		engine->entries[0] = device_list_default(engine->device_list);
-	if (n < 0)
-		return n;
-	engine->n_entries = (uint32_t)n;
-	for (uint32_t i = 0; i < engine->n_entries; i++)
-		engine->plan_devices[i] =
-			(struct plan_device){.name = engine->entries[i]->name, .share = 1};
-	return partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
-				  &engine->plan);
-}
-
-/* ---- devices ---- */
-
-static bool wants_packed(const struct engine *engine)
-{
-	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments; i++) {
-		if (device_weight_form(engine->devices[i].device) == WEIGHTS_PACKED)
-			return true;
-	}
-	return false;
-}
-
-static int pack_weights(struct engine *engine, const struct engine_params *params)
-{
-	struct packed_params packed_params = {
-		.model = engine->model,
-		.cache_dir = params->cache_dir,
-		.progress = params->progress,
-		.log = engine->log,
-	};
-	int r;
-
-	if (!wants_packed(engine))
-		return 0;
-	r = thread_pool_create(params->n_threads, engine->log, &packed_params.pool);
-	if (r < 0)
-		return r;
-	r = packed_create(&packed_params, &engine->packed);
-	thread_pool_destroy(packed_params.pool);
-	return r;
-}
-
-static int open_device(struct engine *engine, uint32_t i, const struct engine_params *params)
-{
-	const struct device_entry *entry =
-		engine->entries[engine->plan.phases[PHASE_DECODE].segments[i].device];
-	struct device_params device_params = {
-		.ops = entry->ops,
-		.driver_data = entry->driver_data,
-		.n_threads = params->n_threads,
-		.activations = params->activations,
-		.cache_dir = params->cache_dir,
-		.log = engine->log,
-	};
-
-	return device_open(&device_params, &engine->devices[i].device);
-}
-
-static int make_weight(struct engine *engine, struct engine_device *device,
-		       const struct matrix *matrix)
-{
-	enum weight_form form = device_weight_form(device->device);
-	struct buffer_params params = {.read_only = true};
-	int r = 0;
-
-	if (device->weights[matrix->id])
-		return 0;
-	if (matrix->id >= engine->model->n_matrices) {
-		r = engine_adapter_data(engine, matrix->id, form, &params);
-	} else if (form == WEIGHTS_PACKED) {
-		params.initial = packed_matrix(engine->packed, matrix->id);
-		params.size_bytes = packed_bytes_of(matrix);
-	} else {
-		params.initial = matrix_data(matrix);
-		params.size_bytes = matrix_bytes(matrix);
-	}
-	return r < 0 ? r : buffer_create(device->device, &params, &device->weights[matrix->id]);
-}
-
-static int make_cache(struct engine *engine, struct engine_device *device, const struct op *rope)
-{
-	struct kv_params kv = kv_params_of(engine);
-	struct buffer_params params = {.size_bytes = layer_kv_bytes(engine, rope, &kv)};
-
-	return buffer_create(device->device, &params, &device->kv[rope->layer]);
-}
-
-static int make_buffers(struct engine *engine, struct engine_device *device,
-			const struct plan_segment *segment)
-{
-	struct buffer_params values = {.size_bytes = engine->values_bytes};
-	int r = 0;
-
-	device->weights = calloc(engine->graph->n_matrices, sizeof(struct buffer *));
-	device->kv = calloc(engine->model->n_layers, sizeof(struct buffer *));
-	if (!device->weights || !device->kv)
-		return log_oom(engine->log, "preparing a device");
-	for (uint32_t i = 0; i < segment->n_ops && r == 0; i++) {
-		const struct op *op = &engine->graph->ops[segment->first_op + i];
-
-		for (uint32_t k = 0; k < op->n_weights && r == 0; k++)
-			r = make_weight(engine, device, op->weight[k]);
-		if (r == 0 && op->kind == OP_ROPE)
-			r = make_cache(engine, device, op);
-	}
-	return r < 0 ? r : buffer_create(device->device, &values, &device->values);
-}
-
-static int make_segment(struct engine *engine, uint32_t i)
-{
-	struct engine_device *device = &engine->devices[i];
-	const struct plan_segment *segment = &engine->plan.phases[PHASE_DECODE].segments[i];
-	struct segment_params params;
-	int r;
-
-	r = make_buffers(engine, device, segment);
-	if (r < 0)
-		return r;
-	params = (struct segment_params){
-		.graph = engine->graph,
-		.first_op = segment->first_op,
-		.n_ops = segment->n_ops,
-		.max_tokens = engine->params.n_batch,
-		.max_outputs = engine->params.n_outputs,
-		.max_runs = engine->params.n_sessions,
-		.max_pages = engine->max_pages,
-		.kv_type = engine->params.kv_type,
-		.weights = device->weights,
-		.values = device->values,
-		.value_offsets = engine->value_offsets,
-		.kv = device->kv,
-	};
-	return segment_create(device->device, &params, &device->segment);
-}
-
-static void release_device(struct engine *engine, struct engine_device *device)
-{
-	segment_destroy(device->segment);
-	buffer_destroy(device->values);
-	for (uint32_t i = 0; device->weights && i < engine->graph->n_matrices; i++)
-		buffer_destroy(device->weights[i]);
-	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
-		buffer_destroy(device->kv[i]);
-	free(device->weights);
-	free(device->kv);
-	device_close(device->device);
-}
-
-static void release_devices(struct engine *engine)
-{
-	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
-		release_device(engine, &engine->devices[i]);
-		engine->devices[i] = (struct engine_device){0};
-	}
-	packed_destroy(engine->packed);
-	engine->packed = NULL;
-}
-
-static int make_devices(struct engine *engine, const struct engine_params *params)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments && r == 0; i++)
-		r = open_device(engine, i, params);
-	if (r == 0)
-		r = pack_weights(engine, params);
-	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments && r == 0; i++)
-		r = make_segment(engine, i);
-	return r;
-}
-
 static int make_pools(struct engine *engine)
 {
-	struct kv_params kv = kv_params_of(engine);
+	struct kv_params kv = engine_kv_params(engine);
 
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		if (kv_pool_init(&engine->pools[g], memory_plan_kv_pages(engine->graph, g, &kv)) <
@@ -411,37 +226,6 @@ static int read_vocabulary(struct engine *engine)
 			 gguf_name(engine->gguf), n_tokens, engine->model->n_vocab);
 }
 
-/* Where nobody named a device, one that fails is set aside and the next best takes its place. */
-static bool set_aside(struct engine *engine, int error)
-{
-	const struct device_entry *failed = engine->entries[0];
-
-	if (error != -ENODEV && error != -EIO && error != -ENOMEM)
-		return false;
-	if (!device_list_set_aside(engine->device_list, failed, "it failed to load the model"))
-		return false;
-	log_warning(engine->log, "%s (%s) is left out; going on with what is left", failed->name,
-		    failed->selector);
-	release_devices(engine);
-	return true;
-}
-
-static int place(struct engine *engine, const struct engine_params *params)
-{
-	int r;
-
-	do {
-		r = choose_devices(engine, params->device);
-		if (r < 0 || params->plan_only)
-			return r;
-		r = check_memory(engine);
-		if (r < 0)
-			return r;
-		r = make_devices(engine, params);
-	} while (r < 0 && !params->device && set_aside(engine, r));
-	return r;
-}
-
 static int load(struct engine *engine, const struct engine_params *params)
 {
 	int r;
@@ -450,24 +234,35 @@ static int load(struct engine *engine, const struct engine_params *params)
 	if (r == 0 && !params->plan_only)
 		r = read_vocabulary(engine);
 	if (r == 0)
-		r = device_list_create(scope_of(params->device), engine->log, &engine->device_list);
-	if (r == 0)
-		r = place(engine, params);
+		r = engine_place(engine, params->progress);
 	if (r == 0 && !params->plan_only)
 		r = make_pools(engine);
 	return r;
 }
 
+static bool keep_text(const char *text, char **ret_kept)
+{
+	*ret_kept = text ? strdup(text) : NULL;
+	return !text || *ret_kept;
+}
+
 static struct engine *new_engine(const struct engine_params *params)
 {
-	struct engine *engine = calloc(1, sizeof(*engine));
+	_cleanup_(engine_destroy_p) struct engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)
 		return NULL;
 	engine->log = params->log;
 	engine->params = *params;
 	(void)pthread_mutex_init(&engine->lock, NULL);
-	return engine;
+	if (!keep_text(params->device, &engine->selector) ||
+	    !keep_text(params->phase_device[PHASE_PREFILL],
+		       &engine->phase_selector[PHASE_PREFILL]) ||
+	    !keep_text(params->phase_device[PHASE_DECODE], &engine->phase_selector[PHASE_DECODE]) ||
+	    !keep_text(params->split, &engine->split) ||
+	    !keep_text(params->cache_dir, &engine->cache_dir))
+		return NULL;
+	return TAKE(engine);
 }
 
 int engine_create(const struct engine_params *params, struct engine **ret_engine)
@@ -504,13 +299,22 @@ void engine_destroy(struct engine *engine)
 {
 	if (!engine)
 		return;
-	release_devices(engine);
+	engine_unplace(engine);
+	packed_destroy(engine->packed);
 	for (int g = 0; g < KV_GROUPS_MAX; g++)
 		kv_pool_finish(&engine->pools[g]);
 	step_memory_finish(engine);
 	device_list_destroy(engine->device_list);
 	vocabulary_destroy(engine->vocabulary);
 	free(engine->value_offsets);
+	for (int p = 0; p < PHASES; p++) {
+		free(engine->kv_homes[p]);
+		free(engine->phase_selector[p]);
+	}
+	free(engine->split);
+	free(engine->crossing);
+	free(engine->selector);
+	free(engine->cache_dir);
 	graph_destroy(engine->graph);
 	engine_adapters_close(engine);
 	model_destroy(engine->model);
@@ -544,18 +348,32 @@ const struct plan_device *engine_plan_devices(const struct engine *engine)
 	return engine->plan_devices;
 }
 
+/* Has a segment of decoding before I the device of segment I? */
+static bool is_named(const struct engine *engine, uint32_t i)
+{
+	const struct plan_segment *segments = engine->plan.phases[PHASE_DECODE].segments;
+
+	for (uint32_t k = 0; k < i; k++) {
+		if (segments[k].device == segments[i].device)
+			return true;
+	}
+	return false;
+}
+
 const char *engine_devices_text(const struct engine *engine,
 				char text[static ENGINE_DEVICES_TEXT_MAX])
 {
+	const struct phase_plan *plan = &engine->plan.phases[PHASE_DECODE];
 	size_t n = 0;
 
 	text[0] = '\0';
-	for (uint32_t i = 0;
-	     i < engine->plan.phases[PHASE_DECODE].n_segments && n < ENGINE_DEVICES_TEXT_MAX; i++)
-		n += (size_t)snprintf(
-			text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s", i > 0 ? "," : "",
-			engine->entries[engine->plan.phases[PHASE_DECODE].segments[i].device]
-				->selector);
+	for (uint32_t i = 0; i < plan->n_segments && n < ENGINE_DEVICES_TEXT_MAX; i++) {
+		if (is_named(engine, i))
+			continue;
+		n += (size_t)snprintf(text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s",
+				      i > 0 ? "," : "",
+				      engine->entries[plan->segments[i].device]->selector);
+	}
 	return text;
 }
 

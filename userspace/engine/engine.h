@@ -24,6 +24,7 @@ enum {
 	ENGINE_BATCH_DEFAULT = 512,
 	ENGINE_SESSIONS_MAX = 1024,
 	ENGINE_DEVICES_TEXT_MAX = 256,
+	ENGINE_PARTS_MAX = 16,
 };
 
 struct engine;
@@ -40,12 +41,20 @@ struct engine_adapter {
 struct engine_params {
 	const char *model_path;
 	const char *device; /* as device_list_select() reads it; NULL: the best there is */
+	/* The devices of one phase, where not DEVICE's; likewise. */
+	const char *phase_device[PHASES];
+	/* Shares of the weights, "60,40", for the devices that DEVICE means, in its order; NULL: the
+	 * layers lie where measurements say that they are done soonest */
+	const char *split;
 	unsigned n_threads;
 	uint32_t n_ctx;	     /* positions of a session */
 	uint32_t n_sessions; /* at most, at once; default 1 */
 	uint32_t n_batch;    /* tokens of a step */
 	uint32_t n_outputs;  /* rows of results of a step; default n_sessions, or n_batch where
 			      * embeddings are made */
+	/* Parts of a prefill step that follow each other through the devices of a plan, so that
+	 * these work at once; 1: none; 0: as measurements say. At most ENGINE_PARTS_MAX */
+	uint32_t n_parts;
 	enum kv_type kv_type;
 	enum activation_form activations;
 	const struct engine_adapter *adapters; /* [n_adapters], at most ADAPTERS_MAX */

@@ -17,13 +17,21 @@ enum {
 	SESSION_REWIND = 1024,
 };
 
-/* One device of the plan with what it holds. */
+/* A device in use with what it holds. */
 struct engine_device {
+	const struct device_entry *entry; /* NULL: the place is free */
 	struct device *device;
-	struct buffer **weights; /* [n_matrices], NULL where the segment reads none */
-	struct buffer **kv;	 /* [n_layers] */
+	struct buffer **weights; /* [n_matrices], NULL where no segment on it reads one */
+	struct buffer **kv;	 /* [n_layers], NULL where no attention of it runs here */
 	struct buffer *values;
-	struct segment *segment; /* of plan segment I, this being device I of engine->devices */
+};
+
+/* A plan's segment made ready; both phases use one where they agree. */
+struct engine_segment {
+	struct engine_device *device;
+	uint32_t first_op;
+	uint32_t n_ops;
+	struct segment *segment;
 };
 
 /* What a step needs on the host; sized for n_batch rows and n_sessions runs. */
@@ -35,16 +43,23 @@ struct step_memory {
 	uint32_t *pages[KV_GROUPS_MAX];
 	float *rope[MODEL_ROPES_MAX];
 	double *frequencies[MODEL_ROPES_MAX];
-	float *adapter_scales;	 /* [n_batch][n_adapters] */
+	float *adapter_scales; /* [n_batch][n_adapters] */
+	/* Of a step in parts: row_runs [n_batch], outputs [n_outputs], runs, all counted from where
+	 * the part begins. */
+	uint32_t *part_row_runs, *part_outputs;
+	struct step_run *part_runs;
 	struct session **owners; /* [n_outputs], whose row of results it is */
 	uint32_t *output_positions;
-	float *crossing; /* a value on its way between devices */
-	float *result;	 /* one row, for observers */
+	float *result; /* one row, for observers */
 };
 
 struct engine {
 	struct engine_params params; /* numbers filled in; pointers beyond log are not kept */
 	const struct log *log;
+	char *selector; /* what params.device said, or NULL; likewise below */
+	char *phase_selector[PHASES];
+	char *split;
+	char *cache_dir; /* or NULL */
 	struct gguf *gguf;
 	struct model *model;
 	struct gguf *adapter_files[ADAPTERS_MAX];
@@ -60,7 +75,19 @@ struct engine {
 	struct plan_device plan_devices[PLAN_DEVICES_MAX];
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
 	uint32_t n_entries;
-	struct engine_device devices[PLAN_DEVICES_MAX]; /* by plan segment */
+	uint32_t allowed[PHASES]; /* bit I: entry I, in that phase */
+	struct engine_device devices[PLAN_DEVICES_MAX];
+	struct engine_segment segments[PHASES * PLAN_SEGMENTS_MAX];
+	uint32_t n_segments;
+	/* The plan's segments in order, as far as phases[p].n_segments. */
+	struct engine_segment *routes[PHASES][PLAN_SEGMENTS_MAX];
+	/* [n_layers]: whose attention runs where, and so whose cache lies where */
+	struct engine_device **kv_homes[PHASES];
+	bool kv_is_split;	      /* some layer has two homes */
+	float *crossing;	      /* values on their way between devices */
+	size_t crossing_floats;	      /* of one boundary between segments */
+	uint32_t n_parts;	      /* of a prefill step; 1: whole */
+	struct engine_device *failed; /* whom the last error of a device came from, or NULL */
 	uint64_t *value_offsets;
 	uint64_t values_bytes;
 	struct kv_pool pools[KV_GROUPS_MAX];
@@ -68,13 +95,18 @@ struct engine {
 	struct step_memory step;
 	pthread_mutex_t lock;
 	uint32_t n_sessions; /* there are now */
+	struct session *sessions;
 };
 
 struct session {
 	struct engine *engine;
+	struct session *next; /* of the engine's */
 	int32_t *tokens;
 	size_t n_tokens; /* the text */
 	size_t n_done;	 /* its beginning that is in the cache */
+	/* Positions of it that lie in each phase's homes; n_done in one of them. */
+	size_t n_cached[PHASES];
+	size_t n_again; /* below, nothing is observed again when a device was lost */
 	size_t capacity;
 	struct kv_table tables[KV_GROUPS_MAX];
 	float adapter_scales[ADAPTERS_MAX];
@@ -91,6 +123,45 @@ void engine_adapters_close(struct engine *engine);
 /* Fills in what a buffer of matrix ID, which is an adapter's, begins with. */
 int engine_adapter_data(struct engine *engine, uint32_t id, enum weight_form form,
 			struct buffer_params *params);
+
+/* placement.c: decides where the model runs and prepares it there. */
+int engine_place(struct engine *engine, const struct progress *progress);
+void engine_unplace(struct engine *engine);
+/*
+ * After ERROR, which engine->failed made: sets the device aside, makes a plan for those that are
+ * left and prepares it; all sessions begin again. False where the error is nobody's or nothing is left.
+ */
+bool engine_recover(struct engine *engine, int error);
+
+/* kv_move.c: copies what PHASE lacks of the session's cache from the other phase's homes. */
+int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase);
+
+/* route.c: runs the phase's segments over STEP and hands out its results. */
+int engine_run(struct engine *engine, enum phase phase, const struct step *step);
+
+struct kv_params engine_kv_params(const struct engine *engine);
+uint64_t engine_layer_kv_bytes(const struct engine *engine, const struct op *rope,
+			       const struct kv_params *kv);
+/* 0, or -ENOMEM with what would fit. */
+int engine_check_memory(const struct engine *engine);
+
+/* Remembers who failed. */
+static inline int blame(struct engine *engine, struct engine_device *device, int r)
+{
+	if (r < 0)
+		engine->failed = device;
+	return r;
+}
+
+/* Is the result of POSITION the observer's? */
+static inline bool session_is_observed(const struct session *session, size_t position)
+{
+	return session->observe && position >= session->observe_from &&
+	       position >= session->n_again;
+}
+
+/* Nothing of the session's text counts as evaluated; its last results stay. */
+void session_begin_again(struct session *session);
 
 int step_memory_init(struct engine *engine);
 void step_memory_finish(struct engine *engine);

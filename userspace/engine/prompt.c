@@ -15,22 +15,31 @@ struct prompt_maker {
 	const struct vocabulary *vocabulary;
 	const struct log *log;
 	struct chat_template *template; /* NULL: the bare text */
+	json_t *variables;		/* what it is given beside messages; NULL: nothing */
 	struct tm now; /* the chat's beginning: a date that moves costs the cache */
 };
 
 DEFINE_CLEANUP(struct prompt_maker, prompt_maker_destroy)
 
-static int read_template(struct prompt_maker *maker)
+static int read_template(struct prompt_maker *maker, const char *name)
 {
 	struct chat_template_params params = {
-		.source = vocabulary_chat_template(maker->vocabulary, NULL),
+		.source = vocabulary_chat_template(maker->vocabulary, name),
 		.bos = vocabulary_role_text(maker->vocabulary, TOKEN_BOS),
 		.eos = vocabulary_role_text(maker->vocabulary, TOKEN_EOS),
 	};
 
+	struct chat_template *template;
+	int r;
+
 	if (params.source.size == 0)
 		return 0;
-	return chat_template_create(&params, maker->log, &maker->template);
+	r = chat_template_create(&params, maker->log, &template);
+	if (r < 0)
+		return r;
+	chat_template_destroy(maker->template);
+	maker->template = template;
+	return 0;
 }
 
 int prompt_maker_create(const struct vocabulary *vocabulary, bool raw, const struct log *log,
@@ -46,7 +55,7 @@ int prompt_maker_create(const struct vocabulary *vocabulary, bool raw, const str
 	maker->log = log;
 	(void)localtime_r(&now, &maker->now);
 	if (!raw)
-		r = read_template(maker);
+		r = read_template(maker, NULL);
 	if (r < 0)
 		return r;
 	*ret_maker = TAKE(maker);
@@ -58,12 +67,32 @@ void prompt_maker_destroy(struct prompt_maker *maker)
 	if (!maker)
 		return;
 	chat_template_destroy(maker->template);
+	json_decref(maker->variables);
 	free(maker);
 }
 
 bool prompt_maker_has_template(const struct prompt_maker *maker)
 {
 	return maker->template;
+}
+
+int prompt_maker_set_tools(struct prompt_maker *maker, json_t *tools)
+{
+	json_t *variables;
+	int r;
+
+	if (!maker->template)
+		return log_error(maker->log, ENOTSUP,
+				 "the model has no chat template, which would tell it of tools");
+	r = read_template(maker, "tool_use");
+	if (r < 0)
+		return r;
+	variables = json_pack("{s:O}", "tools", tools);
+	if (!variables)
+		return log_oom(maker->log, "preparing prompts");
+	json_decref(maker->variables);
+	maker->variables = variables;
+	return 0;
 }
 
 /* ---- with a template ---- */
@@ -122,7 +151,11 @@ static int encode_chat(const struct prompt_maker *maker, const struct message *m
 {
 	_cleanup_(json_decref_p) json_t *array = messages_json(messages, n);
 	struct chat_request request = {
-		.messages = array, .add_generation_prompt = true, .now = &maker->now};
+		.messages = array,
+		.variables = maker->variables,
+		.add_generation_prompt = true,
+		.now = &maker->now,
+	};
 	struct chat_prompt prompt;
 	int r;
 

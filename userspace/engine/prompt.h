@@ -3,6 +3,7 @@
 #ifndef SLM_ENGINE_PROMPT_H
 #define SLM_ENGINE_PROMPT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "token_list.h"
@@ -26,6 +27,14 @@ int prompt_maker_create(const struct vocabulary *vocabulary, bool raw, const str
 void prompt_maker_destroy(struct prompt_maker *maker);
 
 bool prompt_maker_has_template(const struct prompt_maker *maker);
+
+/*
+ * What the model may call in the prompts that follow: TOOLS is an array as the OpenAI protocol has
+ * it, of which MAKER keeps a reference. A model that has a template for this of its own (named
+ * tool_use) is given its prompts by that one. -ENOTSUP (logged) where there is no template at all;
+ * else as prompt_maker_create().
+ */
+int prompt_maker_set_tools(struct prompt_maker *maker, json_t *tools);
 
 /* Replaces TOKENS by those of the MESSAGES [N], up to where the answer begins. 0; -EINVAL where the
  * template refuses the messages, -E2BIG for a text that is too long, -ENOMEM; logged. */

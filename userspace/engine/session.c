@@ -53,8 +53,23 @@ int session_create(struct engine *engine, struct session **ret_session)
 		if (r < 0)
 			return log_oom(engine->log, "starting a session");
 	}
+	(void)pthread_mutex_lock(&engine->lock);
+	session->next = engine->sessions;
+	engine->sessions = session;
+	(void)pthread_mutex_unlock(&engine->lock);
 	*ret_session = TAKE(session);
 	return 0;
+}
+
+/* One that is not among them yet is left out of the list too. */
+static void leave(struct engine *engine, const struct session *session)
+{
+	struct session **at = &engine->sessions;
+
+	while (*at && *at != session)
+		at = &(*at)->next;
+	if (*at)
+		*at = session->next;
 }
 
 void session_destroy(struct session *session)
@@ -67,6 +82,7 @@ void session_destroy(struct session *session)
 	(void)pthread_mutex_lock(&engine->lock);
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++)
 		kv_table_finish(&session->tables[g], &engine->pools[g]);
+	leave(engine, session);
 	engine->n_sessions--;
 	(void)pthread_mutex_unlock(&engine->lock);
 	free(session->tokens);
@@ -124,6 +140,17 @@ static void forget_from(struct session *session, size_t n)
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++)
 		kv_table_truncate(&session->tables[g], &engine->pools[g], (uint32_t)n);
 	session->n_done = n;
+	session->n_again = MIN(session->n_again, n);
+	for (int p = 0; p < PHASES; p++)
+		session->n_cached[p] = MIN(session->n_cached[p], n);
+}
+
+void session_begin_again(struct session *session)
+{
+	size_t n_again = MAX(session->n_again, session->n_done);
+
+	forget_from(session, 0);
+	session->n_again = n_again;
 }
 
 static void keep_prefix(struct session *session, size_t n, size_t n_wanted)

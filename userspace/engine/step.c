@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns one pass through the plan: gathering tokens of the sessions into a step, running the segments
- * in order, handing out results. Refuses to decide who gets how much beyond an even share.
+ * Owns a step: gathering tokens of the sessions, having the plan run over them, and what is true
+ * of the sessions after. Refuses to decide who gets how much beyond an even share.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,9 +26,12 @@ int step_memory_init(struct engine *engine)
 	memory->output_positions = calloc(params->n_outputs, sizeof(*memory->output_positions));
 	memory->runs = calloc(params->n_sessions, sizeof(*memory->runs));
 	memory->run_owners = calloc(params->n_sessions, sizeof(*memory->run_owners));
+	memory->part_row_runs = calloc(params->n_batch, sizeof(*memory->part_row_runs));
+	memory->part_outputs = calloc(params->n_outputs, sizeof(*memory->part_outputs));
+	memory->part_runs =
+		calloc(params->n_sessions + ENGINE_PARTS_MAX, sizeof(*memory->part_runs));
 	memory->adapter_scales =
 		calloc((size_t)params->n_batch * engine->n_adapters + 1, sizeof(float));
-	memory->crossing = calloc((size_t)params->n_batch * engine->model->n_embd, sizeof(float));
 	memory->result = calloc(engine_n_result(engine), sizeof(float));
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		memory->pages[g] = calloc((size_t)params->n_sessions * engine->max_pages,
@@ -48,7 +51,8 @@ int step_memory_init(struct engine *engine)
 	return complete && memory->tokens && memory->positions && memory->row_runs &&
 			       memory->outputs && memory->owners && memory->output_positions &&
 			       memory->runs && memory->run_owners && memory->adapter_scales &&
-			       memory->crossing && memory->result
+			       memory->part_row_runs && memory->part_outputs && memory->part_runs &&
+			       memory->result
 		       ? 0
 		       : -ENOMEM;
 }
@@ -65,8 +69,10 @@ void step_memory_finish(struct engine *engine)
 	free(memory->output_positions);
 	free(memory->runs);
 	free(memory->run_owners);
+	free(memory->part_row_runs);
+	free(memory->part_outputs);
+	free(memory->part_runs);
 	free(memory->adapter_scales);
-	free(memory->crossing);
 	free(memory->result);
 	for (int i = 0; i < KV_GROUPS_MAX; i++)
 		free(memory->pages[i]);
@@ -85,8 +91,7 @@ static size_t pending(const struct session *session)
 
 static bool wants_output(const struct session *session, size_t position)
 {
-	return position == session->n_tokens - 1 ||
-	       (session->observe && position >= session->observe_from);
+	return position == session->n_tokens - 1 || session_is_observed(session, position);
 }
 
 static void add_adapters(const struct engine *engine, struct step *step, uint32_t row,
@@ -214,74 +219,18 @@ static void fill_step(struct engine *engine, struct step *step)
 
 /* ---- running ---- */
 
-/* Carries the residual stream from the device before. */
-static int cross(struct engine *engine, uint32_t i, uint32_t n_tokens)
+/* A step that continues every text by one token decodes; all others prefill, in part at least. */
+static enum phase phase_of(const struct step *step)
 {
-	const struct plan_segment *segment = &engine->plan.phases[PHASE_DECODE].segments[i];
-	const struct value *value = &engine->graph->values[segment->input];
-	size_t bytes = (size_t)n_tokens * value->n_cols * sizeof(float);
-	uint64_t offset = engine->value_offsets[segment->input];
-	int r;
-
-	r = buffer_read(engine->devices[i - 1].values, offset, engine->step.crossing, bytes);
-	if (r < 0)
-		return r;
-	return buffer_write(engine->devices[i].values, offset, engine->step.crossing, bytes);
-}
-
-static int run_segments(struct engine *engine, const struct step *step)
-{
-	for (uint32_t i = 0; i < engine->plan.phases[PHASE_DECODE].n_segments; i++) {
-		int r = i > 0 ? cross(engine, i, step->n_tokens) : 0;
-
-		if (r == 0)
-			r = segment_run(engine->devices[i].segment, step);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int hand_out_row(struct engine *engine, uint32_t row)
-{
-	struct session *session = engine->step.owners[row];
-	uint32_t position = engine->step.output_positions[row];
-	bool is_last = position == session->n_tokens - 1;
-	float *to = is_last ? session->result : engine->step.result;
-	size_t bytes = engine_n_result(engine) * sizeof(float);
-	struct buffer *values =
-		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
-	int r;
-
-	r = buffer_read(values, engine->value_offsets[engine->graph->result] + row * bytes, to,
-			bytes);
-	if (r < 0)
-		return r;
-	session->has_result = session->has_result || is_last;
-	if (session->observe && position >= session->observe_from)
-		session->observe(session->observe_data, position, to);
-	return 0;
-}
-
-/* A step without outputs still ends before its inputs change. */
-static int hand_out(struct engine *engine, const struct step *step)
-{
-	struct buffer *values =
-		engine->devices[engine->plan.phases[PHASE_DECODE].n_segments - 1].values;
-	float nothing;
-	int r = 0;
-
-	if (step->n_outputs == 0)
-		return buffer_read(values, 0, &nothing, sizeof(nothing));
-	for (uint32_t i = 0; i < step->n_outputs && r == 0; i++)
-		r = hand_out_row(engine, i);
-	return r;
+	return step->n_tokens == step->n_runs ? PHASE_DECODE : PHASE_PREFILL;
 }
 
 /* The step's rows are in the cache now; pages behind every window are given back. */
-static void commit_run(struct engine *engine, struct session *session, const struct step_run *run)
+static void commit_run(struct engine *engine, struct session *session, const struct step_run *run,
+		       enum phase phase)
 {
 	session->n_done += run->n_rows;
+	session->n_cached[phase] = session->n_done;
 	for (uint32_t g = 0; g < engine->graph->n_kv_groups; g++) {
 		size_t kept = engine->graph->kv_groups[g].window + SESSION_REWIND;
 
@@ -291,26 +240,47 @@ static void commit_run(struct engine *engine, struct session *session, const str
 	}
 }
 
+static int bring_caches(struct engine *engine, enum phase phase, const struct step *step)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < step->n_runs && r == 0; i++)
+		r = engine_bring_cache(engine, engine->step.run_owners[i], phase);
+	return r;
+}
+
+/* What the step gathers is evaluated, or, on an error, not. */
+static int take_step(struct engine *engine, struct session *const *sessions, uint32_t n_sessions)
+{
+	enum phase phase;
+	struct step step;
+	int r;
+
+	engine->failed = NULL;
+	r = gather(engine, sessions, n_sessions, &step);
+	if (r < 0 || step.n_tokens == 0)
+		return r;
+	fill_step(engine, &step);
+	phase = phase_of(&step);
+	r = bring_caches(engine, phase, &step);
+	if (r == 0)
+		r = engine_run(engine, phase, &step);
+	for (uint32_t i = 0; i < step.n_runs && r == 0; i++)
+		commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i], phase);
+	return r;
+}
+
 static int64_t step_locked(struct engine *engine, struct session *const *sessions,
 			   uint32_t n_sessions)
 {
-	struct step step;
 	int64_t left = 0;
 	int r;
 
-	r = gather(engine, sessions, n_sessions, &step);
+	do {
+		r = take_step(engine, sessions, n_sessions);
+	} while (r < 0 && engine_recover(engine, r));
 	if (r < 0)
 		return r;
-	if (step.n_tokens > 0) {
-		fill_step(engine, &step);
-		r = run_segments(engine, &step);
-		if (r == 0)
-			r = hand_out(engine, &step);
-		if (r < 0)
-			return r;
-		for (uint32_t i = 0; i < step.n_runs; i++)
-			commit_run(engine, engine->step.run_owners[i], &engine->step.runs[i]);
-	}
 	for (uint32_t i = 0; i < n_sessions; i++)
 		left += (int64_t)pending(sessions[i]);
 	return left;

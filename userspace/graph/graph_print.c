@@ -2,18 +2,13 @@
 /* Shows a graph to people and programs. Refuses to compute anything that graph.c does not. */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "graph.h"
+#include "json_ref.h"
 
 enum { SHAPE_MAX = 96 };
-
-static void json_decref_p(json_t **json)
-{
-	json_decref(*json);
-}
 
 /* "576 -> 576 + 192 + 192" */
 static void shape_of(const struct graph *graph, const struct op *op, char shape[static SHAPE_MAX])

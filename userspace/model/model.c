@@ -118,6 +118,12 @@ static int read_expert_counts(struct reader *reader)
 				 gguf_name(reader->gguf), model->n_experts, reader->arch->name);
 	if (model->n_experts > MODEL_EXPERTS_MAX)
 		return reader_out_of_range(reader, "expert_count", model->n_experts);
+	if (!reader_has_key(reader, "expert_used_count"))
+		return log_error(
+			reader->log, EBADMSG,
+			"%s has %" PRIu32
+			" experts and does not say how many of them are used (%s.expert_used_count)",
+			gguf_name(reader->gguf), model->n_experts, reader->arch->name);
 	if (model->n_experts_used == 0 || model->n_experts_used > model->n_experts)
 		return reader_out_of_range(reader, "expert_used_count", model->n_experts_used);
 	if ((uint64_t)model->n_experts_used * model->n_embd > MODEL_DIMENSION_MAX)

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "device_list.h"
+#include "device_nodes.h"
 #include "devices_calibrate.h"
 #include "output.h"
 #include "progress_bar.h"
@@ -16,6 +17,7 @@ DEFINE_CLEANUP(struct device_list, device_list_destroy)
 
 struct devices_values {
 	bool json;
+	bool query;
 	struct devices_calibrate_params calibrate;
 	bool calibrates;
 };
@@ -26,6 +28,12 @@ static const struct option_spec devices_specs[] = {
 		.kind = OPTION_FLAG,
 		.offset = offsetof(struct devices_values, json),
 		.help = "print one JSON document",
+	},
+	{
+		.name = "query",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct devices_values, query),
+		.help = "open each node of the kernel's and ask its driver too, which may wake hardware up",
 	},
 	{
 		.name = "calibrate",
@@ -89,56 +97,132 @@ const struct options devices_options = {
 	.tables = {&devices_table, &general_options},
 };
 
-static json_t *device_json(const struct device_entry *entry, bool used)
+/* What slm devices shows. */
+struct devices_view {
+	const struct device_list *list;
+	const struct device_nodes *nodes;
+	bool with_nodes; /* print what is known of each node too */
+	const struct log *log;
+};
+
+static json_t *address_json(const struct device_entry *entry)
 {
-	return json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:b, s:o, s:o}", "selector",
+	char text[PCI_ADDRESS_TEXT_MAX];
+
+	return entry->has_pci ? json_string(pci_address_text(&entry->pci, text)) : json_null();
+}
+
+static json_t *device_json(const struct devices_view *view, size_t i)
+{
+	const struct device_entry *entry = &view->list->entries[i];
+	const struct node_match *match = &view->nodes->matches[i];
+
+	return json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "selector",
 			 entry->selector, "name", json_text(entry->name, strlen(entry->name)),
 			 "backend", entry->ops ? entry->ops->name : "opencl", "platform",
 			 json_text(entry->platform, strlen(entry->platform)), "type",
-			 device_type_name(entry->type), "used", used, "usable", entry->usable,
+			 device_type_name(entry->type), "used",
+			 entry == device_list_default(view->list), "usable", entry->usable,
 			 "reason", json_text(entry->reason, strlen(entry->reason)), "memory",
-			 json_count(entry->memory_bytes));
+			 json_count(entry->memory_bytes), "pci_address", address_json(entry),
+			 "node", device_node_json(view->nodes, match->node, match));
 }
 
-static enum exit_code print_json(const struct device_list *list, const struct log *log)
+static const char *node_type(const struct drm_node *node)
+{
+	return device_type_name(node->kind == NODE_ACCEL ? DEVICE_ACCELERATOR : DEVICE_GPU);
+}
+
+/* A node that no device uses: nothing means it, so that it has no selector. */
+static json_t *unused_json(const struct devices_view *view, size_t n)
+{
+	const struct drm_node *node = &view->nodes->nodes.nodes[n];
+	uint64_t memory = view->nodes->telemetry[n].memory_total_bytes;
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:o, s:o, s:o}", "selector", "",
+			 "name", node->name, "backend", "none", "platform", "", "type",
+			 node_type(node), "used", 0, "usable", 0, "reason", view->nodes->reasons[n],
+			 "memory", json_count(memory == FACT_UNKNOWN ? 0 : memory), "pci_address",
+			 json_null(), "node", device_node_json(view->nodes, node, NULL));
+}
+
+static enum exit_code print_json(const struct devices_view *view)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < list->n_entries; i++) {
-		const struct device_entry *entry = &list->entries[i];
-
-		json_array_append_new(array,
-				      device_json(entry, entry == device_list_default(list)));
+	for (size_t i = 0; i < view->list->n_entries; i++)
+		json_array_append_new(array, device_json(view, i));
+	for (size_t n = 0; n < view->nodes->nodes.n_nodes; n++) {
+		if (*view->nodes->reasons[n])
+			json_array_append_new(array, unused_json(view, n));
 	}
-	return output_json(array, log);
+	return output_json(array, view->log);
 }
 
-static enum exit_code print_table(const struct device_list *list, const struct log *log)
+static void add_device(struct table *table, const struct devices_view *view, size_t i)
 {
-	static const char *const titles[] = {" ", "--device", "type", ">memory", "device", "note"};
+	const struct device_entry *entry = &view->list->entries[i];
+	const struct node_match *match = &view->nodes->matches[i];
+	const bool is_certain = match->how != MATCH_AMBIGUOUS;
+	const char *objection = match->node && is_certain ? match->node->objection : "";
+	char memory[SIZE_TEXT_MAX], cell[NODE_CELL_MAX];
+
+	table_add(table, "%s",
+		  entry == device_list_default(view->list) ? "*"
+		  : entry->usable			   ? " "
+							   : "-");
+	table_add(table, "%s", entry->selector);
+	table_add(table, "%s", device_type_name(entry->type));
+	table_add(table, "%s", size_text(entry->memory_bytes, memory));
+	table_add(table, "%s%s%s%s", entry->name, *entry->platform ? " (" : "", entry->platform,
+		  *entry->platform ? ")" : "");
+	if (view->nodes->nodes.n_nodes > 0)
+		table_add(table, "%s",
+			  is_certain ? device_node_cell(match->node, cell) : "ambiguous");
+	table_add(table, "%s%s%s%s%s", entry->reason, *objection ? "; " : "", objection,
+		  is_certain ? "" : "; ", is_certain ? "" : match->note);
+}
+
+static void add_unused(struct table *table, const struct devices_view *view, size_t n)
+{
+	const struct drm_node *node = &view->nodes->nodes.nodes[n];
+	char cell[NODE_CELL_MAX];
+
+	table_add(table, "-");
+	table_add(table, "-");
+	table_add(table, "%s", node_type(node));
+	table_add(table, "-");
+	table_add(table, "-");
+	table_add(table, "%s", device_node_cell(node, cell));
+	table_add(table, "%s%s%s", view->nodes->reasons[n], *node->objection ? "; " : "",
+		  node->objection);
+}
+
+static enum exit_code print_table(const struct devices_view *view)
+{
+	static const char *const bare[] = {" ", "--device", "type", ">memory", "device", "note"};
+	static const char *const full[] = {" ",	     "--device", "type", ">memory",
+					   "device", "node",	 "note"};
+	const bool has_nodes = view->nodes->nodes.n_nodes > 0;
 	struct table table;
 	int r;
 
-	table_init(&table, titles, ARRAY_SIZE(titles));
-	for (size_t i = 0; i < list->n_entries; i++) {
-		const struct device_entry *entry = &list->entries[i];
-		char memory[SIZE_TEXT_MAX];
-
-		table_add(&table, "%s",
-			  entry == device_list_default(list) ? "*"
-			  : entry->usable		     ? " "
-							     : "-");
-		table_add(&table, "%s", entry->selector);
-		table_add(&table, "%s", device_type_name(entry->type));
-		table_add(&table, "%s", size_text(entry->memory_bytes, memory));
-		table_add(&table, "%s%s%s%s", entry->name, *entry->platform ? " (" : "",
-			  entry->platform, *entry->platform ? ")" : "");
-		table_add(&table, "%s", entry->reason);
+	table_init(&table, has_nodes ? full : bare,
+		   has_nodes ? ARRAY_SIZE(full) : ARRAY_SIZE(bare));
+	for (size_t i = 0; i < view->list->n_entries; i++)
+		add_device(&table, view, i);
+	for (size_t n = 0; n < view->nodes->nodes.n_nodes; n++) {
+		if (*view->nodes->reasons[n])
+			add_unused(&table, view, n);
 	}
 	r = table_print(&table, stdout);
 	table_finish(&table);
+	if (r == 0 && has_nodes && view->with_nodes) {
+		(void)fputc('\n', stdout);
+		r = device_nodes_print(view->nodes, stdout);
+	}
 	if (r < 0)
-		(void)log_oom(log, "listing the devices");
+		(void)log_oom(view->log, "listing the devices");
 	return exit_code_of(STAGE_RUN, r);
 }
 
@@ -148,6 +232,8 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 	struct devices_values values;
 	struct general_values general;
 	struct arguments arguments;
+	struct device_nodes nodes;
+	struct devices_view view;
 	enum exit_code code;
 	int r;
 
@@ -155,12 +241,18 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 			   &arguments, &code))
 		return code;
 	r = device_list_create(DEVICES_ALL, &program->log, &list);
-	if (r < 0)
-		return exit_code_of(STAGE_RUN, r);
-	if (values.calibrates) {
+	if (r == 0 && values.calibrates) {
 		values.calibrate.list = list;
 		values.calibrate.json = values.json;
 		return devices_calibrate(&values.calibrate, &program->log);
 	}
-	return values.json ? print_json(list, &program->log) : print_table(list, &program->log);
+	if (r == 0)
+		r = device_nodes_init(&nodes, list, values.query, &program->log);
+	if (r < 0)
+		return exit_code_of(STAGE_RUN, r);
+	view = (struct devices_view){list, &nodes, values.query || general.verbose > 0,
+				     &program->log};
+	code = values.json ? print_json(&view) : print_table(&view);
+	device_nodes_finish(&nodes);
+	return code;
 }

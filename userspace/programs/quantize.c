@@ -51,7 +51,7 @@ const struct options quantize_options = {
 	.synopsis = "MODEL OUT TYPE",
 	.text = "Stores MODEL in the new file OUT, its matrices as TYPE: F16, Q8_0, Q6_K, Q4_K or "
 		"Q4_0. The output matrix gets Q6_K with the last two, and so do some of the others "
-		"with Q4_K. Where rows are no multiple of 256 values, Q5_0 stands in for Q4_K and "
+		"with Q4_K, which llama.cpp calls Q4_K_M. Where rows are no multiple of 256 values, Q5_0 stands in for Q4_K and "
 		"Q8_0 for Q6_K. Norms stay as they are. OUT appears only when it is whole. Begin with "
 		"F16 or BF16: what a smaller type has lost does not come back.",
 	.tables = {&quantize_table, &general_options},
@@ -60,8 +60,15 @@ const struct options quantize_options = {
 	.arguments = {COMPLETE_MODELS, COMPLETE_FILES, COMPLETE_TYPES},
 };
 
+/* llama.cpp's name of the same mixture. */
+static const char *type_of_mixture(const char *name)
+{
+	return strcasecmp(name, "Q4_K_M") == 0 ? "Q4_K" : name;
+}
+
 static int read_type(const char *name, const struct log *log, enum tensor_type *ret)
 {
+	name = type_of_mixture(name);
 	for (uint32_t i = 0; i < TENSOR_TYPE_IDS; i++) {
 		if (!requantize_type_supported((enum tensor_type)i) ||
 		    strcasecmp(tensor_type_info(i)->name, name) != 0)
@@ -69,8 +76,10 @@ static int read_type(const char *name, const struct log *log, enum tensor_type *
 		*ret = (enum tensor_type)i;
 		return 0;
 	}
-	return log_error(log, EINVAL, "TYPE is one of F16, Q8_0, Q6_K, Q4_K and Q4_0, not '%s'",
-			 name);
+	return log_error(
+		log, EINVAL,
+		"TYPE is one of F16, Q8_0, Q6_K, Q4_K (the same as Q4_K_M) and Q4_0, not '%s'",
+		name);
 }
 
 /* OUT must not be there, unless it may be replaced; never may a file that is being read. */

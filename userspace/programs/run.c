@@ -17,6 +17,7 @@
 #include "output.h"
 #include "run_values.h"
 #include "text_input.h"
+#include "tool_list.h"
 
 /* The text that begins the conversation; NULL: a chat. */
 struct first_text {
@@ -43,6 +44,8 @@ static int check_values(const struct run_values *values, const struct arguments 
 		return contradiction(log, "PROMPT and --file exclude each other");
 	if (values->raw && values->system)
 		return contradiction(log, "--system needs a chat template and --raw uses none");
+	if (values->raw && values->tools)
+		return contradiction(log, "--tools needs a chat template and --raw uses none");
 	if (is_chat && values->json)
 		return contradiction(log, "--json needs a PROMPT, --file or text on stdin: a chat "
 					  "is no JSON document");
@@ -245,6 +248,8 @@ static int start(struct run *run)
 				&run->program->log, &run->maker);
 	if (r == 0)
 		r = check_control(run);
+	if (r == 0 && run->tools)
+		r = prompt_maker_set_tools(run->maker, run->tools);
 	run->load_ns = clock_now_ns() - run->program->begin_ns;
 	log_info(&run->program->log, "seed %" PRIu64 ", loaded in %.0f ms",
 		 run->answer.generate.sampler.seed, (double)run->load_ns * 1e-6);
@@ -257,6 +262,7 @@ static void run_finish(struct run *run)
 	session_destroy(run->session);
 	engine_destroy(run->engine);
 	grammar_destroy(run->grammar);
+	json_decref(run->tools);
 }
 
 static enum exit_code load(struct run *run, struct engine_setup *setup)
@@ -291,6 +297,9 @@ static enum exit_code run_all(struct run *run, const struct engine_values *engin
 	if (check_values(run->values, arguments, is_chat, log) < 0)
 		return EXIT_CODE_USAGE;
 	code = read_form(run);
+	if (code == EXIT_CODE_DONE && run->values->tools)
+		code = exit_code_of(STAGE_FILE,
+				    tool_list_read(run->values->tools, log, &run->tools));
 	if (code != EXIT_CODE_DONE)
 		return code;
 	code = engine_setup_init(&setup, run->program, engine_values, run->model);

@@ -34,6 +34,15 @@ static const struct option_spec run_specs[] = {
 		.help = "what the model is told before the conversation",
 	},
 	{
+		.name = "tools",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct run_values, tools),
+		.value = "FILE",
+		.help = "tell the model of the functions in FILE, a JSON array as the OpenAI "
+			"protocol has it; it answers with calls in its own notation",
+		.completion = COMPLETE_FILES,
+	},
+	{
 		.name = "raw",
 		.kind = OPTION_FLAG,
 		.offset = offsetof(struct run_values, raw),

@@ -14,6 +14,7 @@ struct run_values {
 	int64_t max_tokens;
 	struct option_texts stops;
 	struct answer_form form;
+	const char *tools; /* a file's name; NULL: none */
 	bool raw;
 	bool json;
 	bool stats;
@@ -38,6 +39,7 @@ struct run {
 	struct session *session;
 	struct prompt_maker *maker;
 	struct grammar *grammar;     /* of answers; NULL: any text */
+	json_t *tools;		     /* NULL: none */
 	struct answer_params answer; /* log and generate filled in */
 	struct logit_bias biases[OPTION_TEXTS_MAX];
 	uint64_t load_ns; /* from the start of the program */

@@ -14,7 +14,7 @@
 #include "readable_text.h"
 
 enum {
-	STAGES_MAX = 4,
+	STAGES_MAX = 6,
 	NAMES_MAX = 24,
 };
 
@@ -46,6 +46,62 @@ DEFINE_CLEANUP(struct pretokenizer, pretokenizer_destroy)
 #define LLAMA3(digits)                                       \
 	CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
 		     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define QWEN35                                                      \
+	CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}" \
+		     "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define BAILING                                             \
+	CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" \
+		     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
+#define SEED_CODER                                          \
+	CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" \
+		     "| ?[^\\s\\p{L}\\p{N}]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/* Words end where capitals follow small letters; only those of ASCII are told apart, as there. */
+#define NOT_SMALL   "[^\\P{L}a-z]"
+#define NOT_CAPITAL "[^\\P{L}A-Z]"
+#define CAMEL(ending, digits)                                                     \
+	"[^\\r\\n\\p{L}\\p{N}]?" NOT_SMALL "*" NOT_CAPITAL "+" ending             \
+	"|[^\\r\\n\\p{L}\\p{N}]?" NOT_SMALL "+" NOT_CAPITAL "*" ending "|" digits \
+	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define ENDING "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?"
+#define LINES  "[\\r\\n]|[^\\r\\n]+"
+/* Without the white space that lies within the ranges: it counts as nothing else there. */
+#define CJK  "(?:(?!\\s)[\\x{800}-\\x{9fa5}\\x{ac00}-\\x{d7ff}])+"
+#define KANA "[\\x{3040}-\\x{30ff}\\x{4e00}-\\x{9fa5}]+"
+/* The letters that deepseek-llm names: those with case, as far as its authors knew them. */
+#define CASED_LETTERS                                                                          \
+	"A-Za-z\\x{b5}\\x{c0}-\\x{d6}\\x{d8}-\\x{f6}\\x{f8}-\\x{1ba}\\x{1bc}-\\x{1bf}"         \
+	"\\x{1c4}-\\x{293}\\x{295}-\\x{2af}\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37b}-\\x{37d}" \
+	"\\x{37f}\\x{386}\\x{388}-\\x{38a}\\x{38c}\\x{38e}-\\x{3a1}\\x{3a3}-\\x{3f5}"          \
+	"\\x{3f7}-\\x{481}\\x{48a}-\\x{52f}\\x{531}-\\x{556}\\x{10a0}-\\x{10c5}"               \
+	"\\x{13a0}-\\x{13f5}\\x{13f8}-\\x{13fd}\\x{1c90}-\\x{1cba}\\x{1cbd}-\\x{1cbf}"         \
+	"\\x{1d00}-\\x{1d2b}\\x{1d6b}-\\x{1d77}\\x{1d79}-\\x{1d9a}\\x{1e00}-\\x{1f15}"         \
+	"\\x{1f18}-\\x{1f1d}\\x{1f20}-\\x{1f45}\\x{1f48}-\\x{1f4d}\\x{1f50}-\\x{1f57}"         \
+	"\\x{1f59}\\x{1f5b}\\x{1f5d}\\x{1f5f}-\\x{1f7d}\\x{1f80}-\\x{1fb4}\\x{1fb6}-\\x{1fbc}" \
+	"\\x{1fbe}\\x{1fc2}-\\x{1fc4}\\x{1fc6}-\\x{1fcc}\\x{1fd0}-\\x{1fd3}"                   \
+	"\\x{1fd6}-\\x{1fdb}\\x{1fe0}-\\x{1fec}\\x{1ff2}-\\x{1ff4}\\x{1ff6}-\\x{1ffc}"         \
+	"\\x{2102}\\x{2107}\\x{210a}-\\x{2113}\\x{2115}\\x{2119}-\\x{211d}\\x{2124}\\x{2126}"  \
+	"\\x{2128}\\x{212a}-\\x{212d}\\x{212f}-\\x{2134}\\x{2139}\\x{213c}-\\x{213f}"          \
+	"\\x{2145}-\\x{2149}\\x{214e}\\x{2183}\\x{2184}\\x{2c00}-\\x{2c7b}\\x{2c7e}-\\x{2ce4}" \
+	"\\x{2ceb}-\\x{2cee}\\x{2cf2}\\x{2cf3}\\x{a640}-\\x{a66d}\\x{a680}-\\x{a69b}"          \
+	"\\x{a722}-\\x{a76f}\\x{a771}-\\x{a787}\\x{a78b}-\\x{a78e}\\x{ab70}-\\x{abbf}"         \
+	"\\x{fb00}-\\x{fb06}\\x{fb13}-\\x{fb17}\\x{ff21}-\\x{ff3a}\\x{ff41}-\\x{ff5a}"         \
+	"\\x{10400}-\\x{1044f}\\x{104b0}-\\x{104d3}\\x{104d8}-\\x{104fb}\\x{10c80}-\\x{10cb2}" \
+	"\\x{10cc0}-\\x{10cf2}\\x{118a0}-\\x{118df}\\x{1e900}-\\x{1e943}"
+#define ASCII_PUNCTUATION "!-/:-~"
+#define WIDE_PUNCTUATION \
+	"\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}\\x{3001}\\x{3002}"
+/* The blanks at the end; looked for once in each run of them. */
+#define LAST_BLANKS "(?<!\\s)\\s++\\z"
+#define DEEPSEEK3                                                               \
+	"[!-/:-@\\[-`{-~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" \
+	"| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define YOUTU_SCRIPTS                                                                         \
+	"[\\x{ac00}-\\x{d7a3}\\x{3131}-\\x{318e}]+"                                           \
+	"|[\\x{ff01}\\x{2026}\\x{201c}\\x{201d}\\x{2018}\\x{2019}\\x{2014}\\x{ff1a}\\x{ff1b}" \
+	"\\x{ff0c}\\x{3001}-\\x{303f}\\x{fe30}-\\x{fe4f}]+|[\\x{3105}-\\x{312f}]+|" KANA
+#define YOUTU                                          \
+	"[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+" ENDING \
+	"|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 static const struct pretokenizer_kind kinds[] = {
 	{
@@ -85,6 +141,56 @@ static const struct pretokenizer_kind kinds[] = {
 		.names = {"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2",
 			  "hunyuan", "solar-open", "grok-2"},
 		.stages = {LLAMA3("\\p{N}")},
+	},
+	{
+		.names = {"minicpm5"},
+		.stages = {"\\p{N}{1,3}|\\P{N}+", LLAMA3("\\p{N}+")},
+		.ignore_merges = true,
+	},
+	{
+		.names = {"qwen35"},
+		.stages = {QWEN35},
+	},
+	{
+		.names = {"bailingmoe", "bailingmoe2", "llada-moe"},
+		.stages = {BAILING},
+	},
+	{
+		.names = {"seed-coder"},
+		.stages = {SEED_CODER},
+	},
+	{
+		.names = {"tekken"},
+		.stages = {CAMEL("", "\\p{N}")},
+		.ignore_merges = true,
+		.add_bos = true,
+	},
+	{
+		.names = {"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"},
+		.stages = {CAMEL(ENDING, "\\p{N}{1,3}")},
+	},
+	{
+		.names = {"youtu"},
+		.stages = {YOUTU_SCRIPTS, YOUTU},
+		.ignore_merges = true,
+	},
+	{
+		.names = {"falcon"},
+		.stages = {"[\\p{P}$+<=>^~|`]+|[^\\p{P}$+<=>^~|`]+", GPT2, "[0-9]{3}"},
+	},
+	{
+		.names = {"deepseek-llm"},
+		.stages = {LINES, "\\s?[" CASED_LETTERS "]+",
+			   "\\s?[" ASCII_PUNCTUATION WIDE_PUNCTUATION "]+", LAST_BLANKS, CJK,
+			   "\\p{N}+|\\P{N}+"},
+	},
+	{
+		.names = {"deepseek-coder"},
+		.stages = {LINES, "\\s?\\p{L}+", "\\s?\\p{P}+", CJK, SINGLE_DIGITS},
+	},
+	{
+		.names = {"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"},
+		.stages = {"\\p{N}{1,3}|\\P{N}+", KANA, DEEPSEEK3},
 	},
 };
 

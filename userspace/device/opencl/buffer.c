@@ -6,9 +6,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "array.h"
 #include "cleanup.h"
 #include "internal.h"
+
+enum { STAGING_BYTES = 1 << 20 };
 
 static cl_mem_flags flags_of(const struct opencl_device *device, const struct buffer_params *params)
 {
@@ -30,6 +34,8 @@ int opencl_buffer_create(struct device *base, const struct buffer_params *params
 
 	if (!buffer)
 		return log_oom(base->log, "making a buffer");
+	if (device->is_lost)
+		return -ENODEV;
 	if (params->size_bytes > device->facts.max_buffer_bytes)
 		return log_error(
 			base->log, ENOMEM,
@@ -41,7 +47,7 @@ int opencl_buffer_create(struct device *base, const struct buffer_params *params
 	buffer->memory = clCreateBuffer(device->context, flags_of(device, params),
 					params->size_bytes, (void *)params->initial, &code);
 	if (code != CL_SUCCESS)
-		return cl_failed(base->log, base->name, "clCreateBuffer", code);
+		return opencl_failed(device, "clCreateBuffer", code);
 	*ret_buffer = &TAKE(buffer)->base;
 	return 0;
 }
@@ -50,35 +56,78 @@ void opencl_buffer_destroy(struct buffer *base)
 {
 	struct opencl_buffer *buffer = (struct opencl_buffer *)base;
 
-	(void)clReleaseMemObject(buffer->memory);
+	if (!opencl_hangs(opencl_device_from(base->device)))
+		(void)clReleaseMemObject(buffer->memory);
 	free(buffer);
+}
+
+/* ---- transfers ---- */
+
+void *driver_memory_alloc(size_t size_bytes)
+{
+	return calloc(1, size_bytes);
+}
+
+void driver_memory_free(const struct opencl_device *device, void *memory)
+{
+	if (!device->is_lost)
+		free(memory);
+}
+
+/* 0 when the device can be used and there is memory to pass bytes through. */
+static int begin_transfer(struct opencl_device *device)
+{
+	if (device->is_lost)
+		return -ENODEV;
+	if (!device->staging)
+		device->staging = driver_memory_alloc(STAGING_BYTES);
+	return device->staging ? 0 : log_oom(device->base.log, "reaching a device's memory");
+}
+
+/* Through memory of ours, because a driver that is given up may still read or write there. */
+int opencl_write(struct opencl_device *device, cl_mem memory, size_t offset_bytes, const void *from,
+		 size_t size_bytes)
+{
+	int r = begin_transfer(device);
+
+	for (size_t done = 0, n; done < size_bytes && r == 0; done += n) {
+		cl_event event;
+		cl_int code;
+
+		n = MIN(size_bytes - done, (size_t)STAGING_BYTES);
+		memcpy(device->staging, (const char *)from + done, n);
+		code = clEnqueueWriteBuffer(device->queue, memory, CL_FALSE, offset_bytes + done, n,
+					    device->staging, 0, NULL, &event);
+		r = code == CL_SUCCESS ? opencl_wait(device, "clEnqueueWriteBuffer", event)
+				       : opencl_failed(device, "clEnqueueWriteBuffer", code);
+	}
+	return r;
 }
 
 int opencl_buffer_write(struct buffer *buffer, size_t offset_bytes, const void *from,
 			size_t size_bytes)
 {
-	struct opencl_device *device = opencl_device_from(buffer->device);
-	cl_int code;
-
-	if (size_bytes == 0)
-		return 0;
-	code = clEnqueueWriteBuffer(device->queue, opencl_memory(buffer), CL_TRUE, offset_bytes,
-				    size_bytes, from, 0, NULL, NULL);
-	return code == CL_SUCCESS ? 0
-				  : cl_failed(device->base.log, device->base.name,
-					      "clEnqueueWriteBuffer", code);
+	return opencl_write(opencl_device_from(buffer->device), opencl_memory(buffer), offset_bytes,
+			    from, size_bytes);
 }
 
 int opencl_buffer_read(struct buffer *buffer, size_t offset_bytes, void *to, size_t size_bytes)
 {
 	struct opencl_device *device = opencl_device_from(buffer->device);
-	cl_int code;
+	int r = begin_transfer(device);
 
-	if (size_bytes == 0)
-		return 0;
-	code = clEnqueueReadBuffer(device->queue, opencl_memory(buffer), CL_TRUE, offset_bytes,
-				   size_bytes, to, 0, NULL, NULL);
-	return code == CL_SUCCESS ? 0
-				  : cl_failed(device->base.log, device->base.name,
-					      "clEnqueueReadBuffer", code);
+	for (size_t done = 0, n; done < size_bytes && r == 0; done += n) {
+		cl_event event;
+		cl_int code;
+
+		n = MIN(size_bytes - done, (size_t)STAGING_BYTES);
+		code = clEnqueueReadBuffer(device->queue, opencl_memory(buffer), CL_FALSE,
+					   offset_bytes + done, n, device->staging, 0, NULL,
+					   &event);
+		r = code == CL_SUCCESS ? opencl_wait(device, "clEnqueueReadBuffer", event)
+				       : opencl_failed(device, "clEnqueueReadBuffer", code);
+		if (r == 0)
+			memcpy((char *)to + done, device->staging, n);
+	}
+	return r;
 }

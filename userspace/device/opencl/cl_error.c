@@ -46,6 +46,7 @@ static const struct {
 	{CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE"},
 	{CL_INVALID_GLOBAL_WORK_SIZE, "CL_INVALID_GLOBAL_WORK_SIZE"},
 	{-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
+	{SLM_DEVICE_HANGS, "the driver hangs"},
 };
 
 const char *cl_error_name(cl_int code)
@@ -66,6 +67,7 @@ int cl_error_code(cl_int code)
 		return -ENOMEM;
 	case CL_DEVICE_NOT_AVAILABLE:
 	case CL_DEVICE_NOT_FOUND:
+	case SLM_DEVICE_HANGS:
 		return -ENODEV;
 	default:
 		return -EIO;

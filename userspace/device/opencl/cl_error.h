@@ -7,6 +7,9 @@
 
 #include "log.h"
 
+/* Ours, beside OpenCL's: a wait was given up (watchdog.h). */
+#define SLM_DEVICE_HANGS (-9901)
+
 const char *cl_error_name(cl_int code);
 
 /* -ENOMEM for want of memory, -ENODEV for a device that is gone, else -EIO. */

@@ -55,9 +55,10 @@ int compile_here(cl_context context, const struct compile_job *job, const struct
 	r = build(context, job, log, &program);
 	if (r < 0)
 		return r;
-	r = compile_self_test(context, program, job->facts, log);
+	r = compile_self_test(context, program, job, log);
 	if (r < 0) {
-		(void)clReleaseProgram(program);
+		if (!watchdog_hangs(job->watchdog))
+			(void)clReleaseProgram(program);
 		return r;
 	}
 	*ret_program = program;
@@ -68,13 +69,19 @@ int compile_here(cl_context context, const struct compile_job *job, const struct
 
 struct self_test {
 	cl_context context;
+	struct watchdog *watchdog;
 	cl_command_queue queue;
 	cl_kernel kernel;
 	cl_mem w, a, out;
+	int32_t *words; /* [16], what came out */
 };
 
 static void self_test_finish(struct self_test *test)
 {
+	/* The driver may still use them, and write the words. */
+	if (watchdog_hangs(test->watchdog))
+		return;
+	free(test->words);
 	if (test->out)
 		(void)clReleaseMemObject(test->out);
 	if (test->a)
@@ -106,7 +113,27 @@ static cl_int self_test_make(struct self_test *test, cl_program program, cl_devi
 	return code;
 }
 
-static cl_int self_test_run(struct self_test *test, int32_t out[16])
+static cl_int self_test_read(struct self_test *test)
+{
+	cl_event event;
+	cl_int code;
+
+	if (!test->watchdog)
+		return clEnqueueReadBuffer(test->queue, test->out, CL_TRUE, 0, 64, test->words, 0,
+					   NULL, NULL);
+	code = clEnqueueReadBuffer(test->queue, test->out, CL_FALSE, 0, 64, test->words, 0, NULL,
+				   &event);
+	if (code != CL_SUCCESS)
+		return code;
+	code = clFlush(test->queue);
+	if (code == CL_SUCCESS)
+		code = watchdog_wait(test->watchdog, event);
+	if (code != SLM_DEVICE_HANGS)
+		(void)clReleaseEvent(event);
+	return code;
+}
+
+static cl_int self_test_run(struct self_test *test)
 {
 	const cl_mem args[] = {test->w, test->a, test->out};
 	const size_t items = 1;
@@ -117,34 +144,37 @@ static cl_int self_test_run(struct self_test *test, int32_t out[16])
 	if (code == CL_SUCCESS)
 		code = clEnqueueNDRangeKernel(test->queue, test->kernel, 1, NULL, &items, &items, 0,
 					      NULL, NULL);
-	if (code == CL_SUCCESS)
-		code = clEnqueueReadBuffer(test->queue, test->out, CL_TRUE, 0, 64, out, 0, NULL,
-					   NULL);
-	return code;
+	return code == CL_SUCCESS ? self_test_read(test) : code;
 }
 
-int compile_self_test(cl_context context, cl_program program, const struct opencl_facts *facts,
+int compile_self_test(cl_context context, cl_program program, const struct compile_job *job,
 		      const struct log *log)
 {
-	struct self_test test __attribute__((cleanup(self_test_finish))) = {.context = context};
+	struct self_test test __attribute__((cleanup(self_test_finish))) = {
+		.context = context,
+		.watchdog = job->watchdog,
+		.words = driver_memory_alloc(16 * sizeof(int32_t)),
+	};
 	int8_t a[4] = {127, -127, 88, -3};
-	int32_t out[16];
 	uint8_t w[64];
 	cl_int code;
 
+	if (!test.words)
+		return log_oom(log, "compiling kernels");
+
 	for (unsigned i = 0; i < sizeof(w); i++)
 		w[i] = (uint8_t)(i * 37 + 255);
-	code = self_test_make(&test, program, facts->device, w, a);
+	code = self_test_make(&test, program, job->facts->device, w, a);
 	if (code == CL_SUCCESS)
-		code = self_test_run(&test, out);
+		code = self_test_run(&test);
 	if (code != CL_SUCCESS)
-		return cl_failed(log, facts->name, "the self-test", code);
+		return cl_failed(log, job->facts->name, "the self-test", code);
 	for (int r = 0; r < 16; r++) {
 		int32_t sum = 0;
 
 		for (int j = 0; j < 4; j++)
 			sum += w[4 * r + j] * a[j];
-		if (out[r] != sum)
+		if (test.words[r] != sum)
 			return -ENOEXEC;
 	}
 	return 0;

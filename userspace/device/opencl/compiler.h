@@ -21,6 +21,7 @@ struct compile_job {
 	const struct opencl_facts *facts;
 	const char *source;
 	const char *options;
+	struct watchdog *watchdog; /* NULL: whoever waits for this process looks after it */
 };
 
 /*
@@ -31,7 +32,7 @@ int compile_here(cl_context context, const struct compile_job *job, const struct
 		 cl_program *ret_program);
 
 /* Runs the self-test of a program that was loaded. */
-int compile_self_test(cl_context context, cl_program program, const struct opencl_facts *facts,
+int compile_self_test(cl_context context, cl_program program, const struct compile_job *job,
 		      const struct log *log);
 
 /*

@@ -13,12 +13,16 @@
 #include <unistd.h>
 
 #include "array.h"
+#include "cleanup.h"
 #include "family.h"
+#include "utf8.h"
 
 enum {
 	PLATFORMS_MAX = 32,
 	DEVICES_MAX = 64,
 	EXTENSIONS_MAX = 16384,
+	TEXT_MAX = 4 << 20,
+	UNITS_MAX = 4096, /* buffers grow with them, and a driver's word is no reason to */
 	LOCAL_BYTES_MIN = 8192,
 	GROUP_MIN = 16,
 	DATA_BYTES_MIN = 160 << 20,
@@ -65,23 +69,47 @@ static bool has_room_for_drivers(const struct log *log)
 	       !is_limited(RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)", log);
 }
 
+/* What a driver says becomes part of lines and of JSON: whole characters that can be shown, cut to size. */
+static void keep_showable(const char *whole, size_t size, char text[static DEVICE_TEXT_MAX])
+{
+	size_t n = 0, length;
+	uint32_t c;
+
+	for (size_t i = 0; i < size && whole[i] && n + UTF8_MAX < DEVICE_TEXT_MAX; i += length) {
+		char out[UTF8_MAX];
+		size_t n_out;
+
+		length = utf8_decode(whole + i, size - i, &c);
+		n_out = utf8_encode(c < 0x20 || (c >= 0x7f && c < 0xa0) ? '?' : c, out);
+		memcpy(text + n, out, n_out);
+		n += n_out;
+	}
+	text[n] = '\0';
+}
+
 static void platform_text(cl_platform_id platform, cl_platform_info what,
 			  char text[static DEVICE_TEXT_MAX])
 {
-	char whole[1024] = "";
+	_cleanup_free_ char *whole = NULL;
+	size_t size = 0;
 
-	(void)clGetPlatformInfo(platform, what, sizeof(whole) - 1, whole, NULL);
-	whole[sizeof(whole) - 1] = '\0';
-	(void)snprintf(text, DEVICE_TEXT_MAX, "%.*s", DEVICE_TEXT_MAX - 1, whole);
+	*text = '\0';
+	if (clGetPlatformInfo(platform, what, 0, NULL, &size) == CL_SUCCESS && size <= TEXT_MAX)
+		whole = calloc(1, size + 1);
+	if (whole && clGetPlatformInfo(platform, what, size, whole, NULL) == CL_SUCCESS)
+		keep_showable(whole, size, text);
 }
 
 static void device_text(cl_device_id device, cl_device_info what, char text[static DEVICE_TEXT_MAX])
 {
-	char whole[1024] = "";
+	_cleanup_free_ char *whole = NULL;
+	size_t size = 0;
 
-	(void)clGetDeviceInfo(device, what, sizeof(whole) - 1, whole, NULL);
-	whole[sizeof(whole) - 1] = '\0';
-	(void)snprintf(text, DEVICE_TEXT_MAX, "%.*s", DEVICE_TEXT_MAX - 1, whole);
+	*text = '\0';
+	if (clGetDeviceInfo(device, what, 0, NULL, &size) == CL_SUCCESS && size <= TEXT_MAX)
+		whole = calloc(1, size + 1);
+	if (whole && clGetDeviceInfo(device, what, size, whole, NULL) == CL_SUCCESS)
+		keep_showable(whole, size, text);
 }
 
 static cl_bool device_flag(cl_device_id device, cl_device_info what)
@@ -92,7 +120,7 @@ static cl_bool device_flag(cl_device_id device, cl_device_info what)
 	return flag;
 }
 
-static bool has_extension(cl_device_id device, const char *name)
+bool opencl_has_extension(cl_device_id device, const char *name)
 {
 	char *all = calloc(1, EXTENSIONS_MAX);
 	const char *at;
@@ -113,7 +141,7 @@ static bool has_fast_dot(cl_device_id device)
 {
 	cl_bool properties[6] = {0};
 
-	if (!has_extension(device, "cl_khr_integer_dot_product"))
+	if (!opencl_has_extension(device, "cl_khr_integer_dot_product"))
 		return false;
 	if (clGetDeviceInfo(device, CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PACKED,
 			    sizeof(properties), properties, NULL) != CL_SUCCESS)
@@ -139,7 +167,7 @@ static void read_facts(struct opencl_facts *facts, cl_platform_id platform, cl_d
 	READ(CL_DEVICE_MAX_WORK_GROUP_SIZE, facts->max_group);
 	READ(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, facts->vector_width);
 #undef READ
-	facts->compute_units = MAX(facts->compute_units, 1u);
+	facts->compute_units = MIN(MAX(facts->compute_units, 1u), (cl_uint)UNITS_MAX);
 	facts->unified = device_flag(device, CL_DEVICE_HOST_UNIFIED_MEMORY) == CL_TRUE;
 	facts->has_int8_dot = has_fast_dot(device);
 }
@@ -204,12 +232,14 @@ static int add_device(struct device_list *list, unsigned p, unsigned d, cl_platf
 	entry->ops = &opencl_device_ops;
 	entry->driver_data = facts;
 	(void)snprintf(entry->selector, sizeof(entry->selector), "opencl:%u.%u", p, d);
-	(void)snprintf(entry->name, sizeof(entry->name), "%s", facts->name);
+	(void)snprintf(entry->name, sizeof(entry->name), "%s",
+		       *facts->name ? facts->name : "without a name");
 	(void)snprintf(entry->platform, sizeof(entry->platform), "%s", facts->platform_name);
 	describe_driver(entry, facts);
 	entry->type = type_of(facts);
 	entry->is_host_cpu = entry->type == DEVICE_CPU && facts->unified;
 	entry->memory_bytes = facts->memory_bytes;
+	opencl_read_bus(entry, device);
 	entry->usable = !reason;
 	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
 		       reason		    ? reason

@@ -7,6 +7,7 @@
 
 #include "cl_error.h"
 #include "opencl.h"
+#include "watchdog.h"
 
 /* What discovery learns of a device; behind device_entry.driver_data. */
 struct opencl_facts {
@@ -36,6 +37,9 @@ struct opencl_device {
 	cl_context context;
 	cl_command_queue queue;
 	char *cache_dir; /* NULL: none */
+	struct watchdog *watchdog;
+	void *staging; /* [STAGING_BYTES], made when it is first used */
+	bool is_lost;  /* gone, or hangs: its driver is not asked for anything any more */
 };
 
 struct opencl_buffer {
@@ -48,12 +52,46 @@ static inline struct opencl_device *opencl_device_from(const struct device *devi
 	return (struct opencl_device *)device;
 }
 
+/* Then what the driver made is left to it. */
+static inline bool opencl_hangs(const struct opencl_device *device)
+{
+	return watchdog_hangs(device->watchdog);
+}
+
 static inline cl_mem opencl_memory(const struct buffer *buffer)
 {
 	return ((const struct opencl_buffer *)buffer)->memory;
 }
 
-/* buffer.c */
+/* ---- bus.c, discover.c ---- */
+
+/* Where ENTRY's device sits, as far as its driver tells. */
+void opencl_read_bus(struct device_entry *entry, cl_device_id device);
+bool opencl_has_extension(cl_device_id device, const char *name);
+
+/* ---- opencl.c ---- */
+
+/* Logs as cl_failed(), and knows from then on where a device is lost. */
+int opencl_failed(struct opencl_device *device, const char *call, cl_int code);
+
+/* Waits for EVENT of CALL and releases it, unless the device hangs. 0 or as opencl_failed(). */
+int opencl_wait(struct opencl_device *device, const char *call, cl_event event);
+
+/* Waits for all that was begun. What failed was said when it failed; a hang is said. */
+void opencl_finish(struct opencl_device *device);
+
+/* ---- buffer.c ---- */
+
+/*
+ * Zeroed memory that the driver reads or writes by itself; NULL when out of memory. Freed by
+ * driver_memory_free(), which keeps it where a lost device may still touch it.
+ */
+void *driver_memory_alloc(size_t size_bytes);
+void driver_memory_free(const struct opencl_device *device, void *memory);
+
+int opencl_write(struct opencl_device *device, cl_mem memory, size_t offset_bytes, const void *from,
+		 size_t size_bytes);
+
 int opencl_buffer_create(struct device *device, const struct buffer_params *params,
 			 struct buffer **ret_buffer);
 void opencl_buffer_destroy(struct buffer *buffer);

@@ -72,18 +72,17 @@ static void arg_uints(struct args *args, const cl_uint *values, size_t n)
 static int make_kernel(struct lowering *low, const char *name, const struct args *args,
 		       cl_kernel *ret_kernel)
 {
-	const struct device *device = &low->device->base;
 	cl_kernel kernel;
 	cl_int code;
 
 	kernel = clCreateKernel(low->segment->program, name, &code);
 	if (code != CL_SUCCESS)
-		return cl_failed(device->log, device->name, name, code);
+		return opencl_failed(low->device, name, code);
 	for (cl_uint i = 0; i < args->n && code == CL_SUCCESS; i++)
 		code = clSetKernelArg(kernel, i, args->items[i].size, &args->items[i].value);
 	if (code != CL_SUCCESS) {
 		(void)clReleaseKernel(kernel);
-		return cl_failed(device->log, device->name, name, code);
+		return opencl_failed(low->device, name, code);
 	}
 	*ret_kernel = kernel;
 	return 0;
@@ -648,13 +647,11 @@ static struct needs needs_of(const struct lowering *low)
 
 static int make_memory(struct lowering *low, cl_mem *ret, uint64_t size_bytes)
 {
-	const struct device *device = &low->device->base;
 	cl_int code;
 
 	*ret = clCreateBuffer(low->device->context, CL_MEM_READ_WRITE, MAX(size_bytes, 64), NULL,
 			      &code);
-	return code == CL_SUCCESS ? 0
-				  : cl_failed(device->log, device->name, "clCreateBuffer", code);
+	return code == CL_SUCCESS ? 0 : opencl_failed(low->device, "clCreateBuffer", code);
 }
 
 static int make_scratch(struct lowering *low, const struct needs *needs)
@@ -668,7 +665,8 @@ static int make_scratch(struct lowering *low, const struct needs *needs)
 
 	segment->max_splits_items = low->device->facts.compute_units * SPLITS_PER_UNIT;
 	segment->step_capacity = step_words_capacity(params);
-	segment->step_words = calloc(segment->step_capacity, sizeof(*segment->step_words));
+	segment->step_words =
+		driver_memory_alloc(segment->step_capacity * sizeof(*segment->step_words));
 	if (!segment->step_words)
 		return log_oom(low->device->base.log, "preparing a segment");
 	r = make_memory(low, &segment->step, segment->step_capacity * sizeof(uint32_t));
@@ -703,17 +701,8 @@ static uint64_t count_vectors(const struct segment_params *params)
 
 static int upload_vectors(struct lowering *low)
 {
-	const struct device *device = &low->device->base;
-	cl_int code;
-
-	if (low->n_vectors == 0)
-		return 0;
-	code = clEnqueueWriteBuffer(low->device->queue, low->segment->vectors, CL_TRUE, 0,
-				    low->n_vectors * sizeof(*low->vectors), low->vectors, 0, NULL,
-				    NULL);
-	return code == CL_SUCCESS
-		       ? 0
-		       : cl_failed(device->log, device->name, "clEnqueueWriteBuffer", code);
+	return opencl_write(low->device, low->segment->vectors, 0, low->vectors,
+			    low->n_vectors * sizeof(*low->vectors));
 }
 
 static int lower_ops(struct lowering *low)

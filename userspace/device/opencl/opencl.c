@@ -14,10 +14,14 @@ static void opencl_close(struct device *base)
 {
 	struct opencl_device *device = opencl_device_from(base);
 
-	if (device->queue)
-		(void)clReleaseCommandQueue(device->queue);
-	if (device->context)
-		(void)clReleaseContext(device->context);
+	if (!opencl_hangs(device)) {
+		if (device->queue)
+			(void)clReleaseCommandQueue(device->queue);
+		if (device->context)
+			(void)clReleaseContext(device->context);
+	}
+	driver_memory_free(device, device->staging);
+	watchdog_destroy(device->watchdog);
 	free(device->cache_dir);
 	free(device);
 }
@@ -26,6 +30,52 @@ static void opencl_close_p(struct opencl_device **device)
 {
 	if (*device)
 		opencl_close(&(*device)->base);
+}
+
+int opencl_failed(struct opencl_device *device, const char *call, cl_int code)
+{
+	const struct device *base = &device->base;
+	int r;
+
+	if (code == SLM_DEVICE_HANGS) {
+		device->is_lost = true;
+		return log_error(
+			base->log, ENODEV,
+			"%s: its driver hangs: nothing moved for %u ms (%s); the device is not "
+			"used any more",
+			base->name, watchdog_limit_ms(device->watchdog), call);
+	}
+	r = cl_failed(base->log, base->name, call, code);
+	device->is_lost |= r == -ENODEV;
+	return r;
+}
+
+int opencl_wait(struct opencl_device *device, const char *call, cl_event event)
+{
+	cl_int code = clFlush(device->queue);
+
+	if (code == CL_SUCCESS)
+		code = watchdog_wait(device->watchdog, event);
+	if (code != SLM_DEVICE_HANGS)
+		(void)clReleaseEvent(event);
+	return code == CL_SUCCESS ? 0 : opencl_failed(device, call, code);
+}
+
+void opencl_finish(struct opencl_device *device)
+{
+	cl_event event;
+	cl_int code;
+
+	if (device->is_lost ||
+	    clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &event) != CL_SUCCESS)
+		return;
+	code = clFlush(device->queue);
+	if (code == CL_SUCCESS)
+		code = watchdog_wait(device->watchdog, event);
+	if (code == SLM_DEVICE_HANGS)
+		(void)opencl_failed(device, "clEnqueueMarkerWithWaitList", code);
+	else
+		(void)clReleaseEvent(event);
 }
 
 static int make_queue(struct opencl_device *device)
@@ -39,6 +89,15 @@ static int make_queue(struct opencl_device *device)
 	if (code != CL_SUCCESS)
 		return cl_failed(device->base.log, device->base.name, "clCreateCommandQueue", code);
 	return 0;
+}
+
+/* The environment is for tests of whole programs. */
+static unsigned watchdog_ms(const struct device_params *params)
+{
+	const char *wanted = getenv("SLM_OPENCL_WATCHDOG_MS");
+	unsigned long ms = wanted ? strtoul(wanted, NULL, 10) : 0;
+
+	return ms > 0 && ms < WATCHDOG_NONE ? (unsigned)ms : params->watchdog_ms;
 }
 
 static int opencl_open(const struct device_params *params, struct device **ret_device)
@@ -59,6 +118,9 @@ static int opencl_open(const struct device_params *params, struct device **ret_d
 		if (!device->cache_dir)
 			return log_oom(params->log, "opening an OpenCL device");
 	}
+	r = watchdog_create(watchdog_ms(params), &device->watchdog);
+	if (r < 0)
+		return log_oom(params->log, "opening an OpenCL device");
 	r = make_queue(device);
 	if (r < 0)
 		return r;
@@ -78,6 +140,8 @@ static int opencl_memory_info(struct device *base, struct memory_info *ret_info)
 	struct memory_info host;
 	int r;
 
+	if (device->is_lost)
+		return -ENODEV;
 	/* What a driver says of memory it shares with the host is a guess made at its start. */
 	if (info.shared_with_host) {
 		r = host_memory_info(base, &host);

@@ -139,7 +139,8 @@ static void note_bad(const struct program_request *request)
 static int build_form(struct program_request *request, cl_program *ret_program)
 {
 	struct opencl_device *device = request->device;
-	const struct compile_job job = {&device->facts, request->source, request->options};
+	const struct compile_job job = {&device->facts, request->source, request->options,
+					device->watchdog};
 	const struct log *log = device->base.log;
 	int r = -ENOENT;
 
@@ -156,6 +157,7 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 	if (r < 0)
 		log_debug(log, "%s: no slm-clc, compiling here", device->base.name);
 	r = compile_here(device->context, &job, log, ret_program);
+	device->is_lost |= r == -ENODEV;
 	if (r == 0 && request->path)
 		(void)program_cache_store(*ret_program, request->path);
 	return r;

@@ -18,20 +18,15 @@ static void release_memory(cl_mem memory)
 		(void)clReleaseMemObject(memory);
 }
 
-void opencl_segment_destroy(struct segment *base)
+static void release_objects(struct opencl_segment *segment)
 {
-	struct opencl_segment *segment = (struct opencl_segment *)base;
-
-	(void)clFinish(opencl_device_from(base->device)->queue);
 	for (size_t i = 0; i < segment->n_launches; i++) {
 		if (segment->launches[i].many != segment->launches[i].one)
 			(void)clReleaseKernel(segment->launches[i].many);
 		(void)clReleaseKernel(segment->launches[i].one);
 	}
-	free(segment->launches);
 	if (segment->step_written)
 		(void)clReleaseEvent(segment->step_written);
-	free(segment->step_words);
 	release_memory(segment->step);
 	release_memory(segment->vectors);
 	release_memory(segment->codes);
@@ -41,6 +36,18 @@ void opencl_segment_destroy(struct segment *base)
 	release_memory(segment->partials);
 	if (segment->program)
 		(void)clReleaseProgram(segment->program);
+}
+
+void opencl_segment_destroy(struct segment *base)
+{
+	struct opencl_segment *segment = (struct opencl_segment *)base;
+	struct opencl_device *device = opencl_device_from(base->device);
+
+	opencl_finish(device);
+	if (!opencl_hangs(device))
+		release_objects(segment);
+	driver_memory_free(device, segment->step_words);
+	free(segment->launches);
 	free(segment);
 }
 
@@ -60,6 +67,8 @@ int opencl_segment_create(struct device *device, const struct segment_params *pa
 	if (!segment)
 		return log_oom(device->log, "preparing a segment");
 	segment->base.device = device;
+	if (opencl_device_from(device)->is_lost)
+		return -ENODEV;
 	segment->params = *params;
 	r = opencl_lower(segment, params);
 	if (r < 0)
@@ -119,59 +128,92 @@ static int write_step(struct opencl_segment *segment, const struct step *step, u
 	struct opencl_device *device = opencl_device_from(segment->base.device);
 	size_t words;
 	cl_int code;
+	int r = 0;
 
 	/* The words of the step before may still be on their way. */
-	if (segment->step_written) {
-		(void)clWaitForEvents(1, &segment->step_written);
-		(void)clReleaseEvent(segment->step_written);
-		segment->step_written = NULL;
-	}
+	if (segment->step_written)
+		r = opencl_wait(device, "clEnqueueWriteBuffer", segment->step_written);
+	segment->step_written = NULL;
+	if (r < 0)
+		return r;
 	words = step_words_write(segment->step_words, segment->params.graph, step, n_splits);
 	code = clEnqueueWriteBuffer(device->queue, segment->step, CL_FALSE, 0,
 				    words * sizeof(uint32_t), segment->step_words, 0, NULL,
 				    &segment->step_written);
-	return code == CL_SUCCESS ? 0
-				  : cl_failed(device->base.log, device->base.name,
-					      "clEnqueueWriteBuffer", code);
+	return code == CL_SUCCESS ? 0 : opencl_failed(device, "clEnqueueWriteBuffer", code);
 }
 
+static uint32_t rows_of(const struct launch *launch, const struct step *step)
+{
+	return launch->of_outputs ? step->n_outputs : step->n_tokens;
+}
+
+static bool is_launched(const struct launch *launch, const struct step *step, uint32_t n_splits)
+{
+	return step_runs(step, launch->when) && rows_of(launch, step) > 0 &&
+	       (launch->shape.kind != LAUNCH_JOIN || n_splits > 1);
+}
+
+/* With IS_MARK its end is seen by whoever waits for what comes after. */
 static int enqueue(struct opencl_segment *segment, const struct launch *launch,
-		   const struct step *step, uint32_t n_splits)
+		   const struct step *step, uint32_t n_splits, bool is_mark)
 {
 	struct opencl_device *device = opencl_device_from(segment->base.device);
 	struct launch_shape shape = launch->shape;
 	bool single = launch->shape.kind == LAUNCH_ATTENTION ? has_single_rows_only(step) : false;
 	struct launch_size size;
+	cl_event mark;
 	cl_int code;
 
-	shape.n_rows = launch->of_outputs ? step->n_outputs : step->n_tokens;
+	shape.n_rows = rows_of(launch, step);
 	shape.n_splits = n_splits;
-	if (shape.n_rows == 0 || (shape.kind == LAUNCH_JOIN && n_splits == 1))
-		return 0;
 	if (shape.kind == LAUNCH_ATTENTION)
 		shape.n_attention_tiles = attention_tiles(segment, step, &shape);
 	size = device->family->size(device, &shape);
 	code = clEnqueueNDRangeKernel(device->queue,
 				      single || shape.n_rows == 1 ? launch->one : launch->many,
 				      size.dimensions, NULL, size.global, size.local, 0, NULL,
-				      NULL);
-	return code == CL_SUCCESS ? 0
-				  : cl_failed(device->base.log, device->base.name,
-					      "clEnqueueNDRangeKernel", code);
+				      is_mark ? &mark : NULL);
+	if (code == CL_SUCCESS && is_mark)
+		code = watchdog_mark(device->watchdog, mark);
+	return code == CL_SUCCESS ? 0 : opencl_failed(device, "clEnqueueNDRangeKernel", code);
+}
+
+/*
+ * After how many launches there is a mark. One launch over many rows takes long, and so does the first of
+ * each kernel where a driver compiles then; else a mark would cost as much as a launch.
+ */
+static uint32_t marks_of(struct opencl_segment *segment, const struct step *step)
+{
+	bool single = has_single_rows_only(step), is_first = !segment->has_run[single];
+
+	segment->has_run[single] = true;
+	return is_first ? 1 : MAX(FLUSH_EVERY / step->n_tokens, 1u);
 }
 
 int opencl_segment_run(struct segment *base, const struct step *step)
 {
 	struct opencl_segment *segment = (struct opencl_segment *)base;
 	struct opencl_device *device = opencl_device_from(base->device);
-	uint32_t n_splits = splits_of(segment, step);
-	int r = write_step(segment, step, n_splits);
+	uint32_t n_splits = splits_of(segment, step), since_mark = 0;
+	uint32_t mark_every = marks_of(segment, step);
+	size_t n = segment->n_launches;
+	int r;
 
-	for (size_t i = 0; i < segment->n_launches && r == 0; i++) {
-		if (step_runs(step, segment->launches[i].when))
-			r = enqueue(segment, &segment->launches[i], step, n_splits);
+	if (device->is_lost)
+		return -ENODEV;
+	while (n > 0 && !is_launched(&segment->launches[n - 1], step, n_splits))
+		n--;
+	r = write_step(segment, step, n_splits);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		bool is_mark = i == n - 1 || ++since_mark >= mark_every;
+
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
 			(void)clFlush(device->queue);
+		if (!is_launched(&segment->launches[i], step, n_splits))
+			continue;
+		since_mark = is_mark ? 0 : since_mark;
+		r = enqueue(segment, &segment->launches[i], step, n_splits, is_mark);
 	}
 	return r;
 }

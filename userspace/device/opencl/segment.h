@@ -32,6 +32,7 @@ struct opencl_segment {
 	uint32_t *step_words;
 	size_t step_capacity;  /* words */
 	cl_event step_written; /* NULL, or of the last write of step_words */
+	bool has_run[2];       /* steps of several rows, of single ones */
 	uint32_t tile_heads, tile_tokens;
 	uint32_t max_splits_items;
 };

@@ -1,77 +1,97 @@
 // SPDX-License-Identifier: MIT
-/*
- * Owns rotation, the cache and attention. A page of a layer is keys [kv head][position][dim], then
- * values likewise: halves, or for q8_0 per 32 numbers of a head a half scale and signed bytes,
- * kept here as [position's head][block]{half d, int8 q[32]}, with a shorter last block.
- */
+/* Owns rotation, the cache (device.h says how a page is laid out) and attention. */
 #include <math.h>
 #include <string.h>
 
 #include "array.h"
 #include "internal.h"
 
-static uint64_t head_row_bytes(const struct reference_run *run)
-{
-	return kv_page_bytes(run->segment->params.kv_type, 1, run->op->head_dim) / (2 * KV_PAGE);
-}
+/* A key or value of one position and head. */
+struct cached {
+	uint8_t *head; /* the page's numbers of this head; scales behind them */
+	uint32_t cell; /* position in the page */
+	bool is_value;
+};
 
-/* Where the key (or value) of a position lies. */
-static uint8_t *cache_row(const struct reference_run *run, uint32_t row_run, uint32_t position,
-			  uint32_t head, bool is_value)
+static struct cached cached_at(const struct reference_run *run, uint32_t row_run, uint32_t position,
+			       uint32_t head, bool is_value)
 {
 	const struct op *op = run->op;
 	const struct step *step = run->step;
 	uint32_t page = step->pages[op->kv_group][row_run * step->page_stride + position / KV_PAGE];
-	uint64_t row_bytes = head_row_bytes(run);
 	uint64_t page_bytes =
 		kv_page_bytes(run->segment->params.kv_type, op->n_head_kv, op->head_dim);
-	uint64_t row = (uint64_t)(is_value ? op->n_head_kv + head : head) * KV_PAGE;
+	uint64_t head_bytes = page_bytes / (2 * op->n_head_kv);
 
-	return host_buffer_data(run->segment->params.kv[op->layer]) + page * page_bytes +
-	       (row + position % KV_PAGE) * row_bytes;
+	return (struct cached){
+		.head = host_buffer_data(run->segment->params.kv[op->layer]) + page * page_bytes +
+			(is_value ? op->n_head_kv + head : head) * head_bytes,
+		.cell = position % KV_PAGE,
+		.is_value = is_value,
+	};
 }
 
-static void store_block_q8(const float *x, uint32_t n, uint8_t *at)
+/* The place of number I among N of each cell: numbers, or the scales of their blocks. */
+static size_t place_of(const struct cached *cached, uint32_t i, uint32_t n)
 {
+	if (cached->is_value)
+		return (size_t)cached->cell * n + i;
+	return ((size_t)(cached->cell / 16) * n + i) * 16 + cached->cell % 16;
+}
+
+static uint8_t *scale_of(const struct reference_run *run, const struct cached *cached,
+			 uint32_t block)
+{
+	uint32_t dim = run->op->head_dim;
+
+	return cached->head + (size_t)KV_PAGE * dim +
+	       2 * place_of(cached, block, (uint32_t)div_up(dim, 32));
+}
+
+static void store_block_q8(const struct reference_run *run, const struct cached *cached,
+			   uint32_t block, const float *x)
+{
+	uint32_t first = block * 32, n = MIN(run->op->head_dim - first, 32u);
 	float largest = 0, d;
 	uint16_t half;
 
 	for (uint32_t i = 0; i < n; i++)
-		largest = fmaxf(largest, fabsf(x[i]));
+		largest = fmaxf(largest, fabsf(x[first + i]));
 	half = float_to_half(largest / 127.0f);
-	memcpy(at, &half, sizeof(half));
+	memcpy(scale_of(run, cached, block), &half, sizeof(half));
 	d = half_to_float(half);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = first; i < first + n; i++) {
 		float q = d > 0 ? nearbyintf(x[i] / d) : 0;
 
-		at[2 + i] = (uint8_t)(int8_t)fmaxf(-127, fminf(127, q));
+		cached->head[place_of(cached, i, run->op->head_dim)] =
+			(uint8_t)(int8_t)fmaxf(-127, fminf(127, q));
 	}
 }
 
-static void cache_store(const struct reference_run *run, const float *x, uint8_t *at)
+static void cache_store(const struct reference_run *run, const float *x, struct cached cached)
 {
 	uint32_t n = run->op->head_dim;
 
 	for (uint32_t i = 0; run->segment->params.kv_type == KV_F16 && i < n; i++) {
 		uint16_t half = float_to_half(x[i]);
 
-		memcpy(at + 2 * i, &half, sizeof(half));
+		memcpy(cached.head + 2 * place_of(&cached, i, n), &half, sizeof(half));
 	}
-	for (uint32_t i = 0; run->segment->params.kv_type == KV_Q8_0 && i < n; i += 32)
-		store_block_q8(x + i, MIN(n - i, 32u), at + i / 32 * 34);
+	for (uint32_t i = 0; run->segment->params.kv_type == KV_Q8_0 && i < div_up(n, 32); i++)
+		store_block_q8(run, &cached, i, x);
 }
 
-static float cache_value(const struct reference_run *run, const uint8_t *at, uint32_t i)
+static float cache_value(const struct reference_run *run, const struct cached *cached, uint32_t i)
 {
+	size_t place = place_of(cached, i, run->op->head_dim);
 	uint16_t half;
 
 	if (run->segment->params.kv_type == KV_F16) {
-		memcpy(&half, at + 2 * i, sizeof(half));
+		memcpy(&half, cached->head + 2 * place, sizeof(half));
 		return half_to_float(half);
 	}
-	at += i / 32 * 34;
-	memcpy(&half, at, sizeof(half));
-	return half_to_float(half) * (float)(int8_t)at[2 + i % 32];
+	memcpy(&half, scale_of(run, cached, i / 32), sizeof(half));
+	return half_to_float(half) * (float)(int8_t)cached->head[place];
 }
 
 static void rotate(float *head, const struct rope *rope, const float *table)
@@ -123,9 +143,9 @@ void reference_rope(const struct reference_run *run)
 				  out + h * op->head_dim);
 		for (uint32_t h = 0; h < op->n_head_kv; h++) {
 			turn_head(run, k + h * op->head_dim, &op->k_norm, t, key);
-			cache_store(run, key, cache_row(run, row_run, position, h, false));
+			cache_store(run, key, cached_at(run, row_run, position, h, false));
 			cache_store(run, v + h * op->head_dim,
-				    cache_row(run, row_run, position, h, true));
+				    cached_at(run, row_run, position, h, true));
 		}
 	}
 }
@@ -156,19 +176,19 @@ static void attend(const struct reference_run *run, uint32_t t, uint32_t head, d
 	double sums[1024] = {0};
 
 	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *key = cache_row(run, row_run, first + i, kv_head, false);
+		struct cached key = cached_at(run, row_run, first + i, kv_head, false);
 
 		scores[i] = 0;
 		for (uint32_t d = 0; d < op->head_dim; d++)
-			scores[i] += (double)q[d] * (double)cache_value(run, key, d);
+			scores[i] += (double)q[d] * (double)cache_value(run, &key, d);
 		scores[i] *= (double)op->scale;
 	}
 	softmax(scores, n);
 	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *value = cache_row(run, row_run, first + i, kv_head, true);
+		struct cached value = cached_at(run, row_run, first + i, kv_head, true);
 
 		for (uint32_t d = 0; d < op->head_dim; d++)
-			sums[d] += scores[i] * (double)cache_value(run, value, d);
+			sums[d] += scores[i] * (double)cache_value(run, &value, d);
 	}
 	for (uint32_t d = 0; d < op->head_dim; d++)
 		out[d] = (float)sums[d];

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Owns the file "source" of the staging folder: JSON with url, validator, total. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "json_ref.h"
 #include "path.h"
 #include "source_file.h"
-
-static void json_decref_p(json_t **json)
-{
-	json_decref(*json);
-}
 
 void source_finish(struct source *source)
 {

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns where the model runs: the choice of devices, the plan, and what each device holds for it. A device
+ * that fails is set aside and what is left takes over. Refuses to run anything.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "internal.h"
+
+/* ---- choosing ---- */
+
+/* A choice of native devices spares the start of every OpenCL driver. */
+static bool is_native(const char *selector)
+{
+	return selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0);
+}
+
+static const char *selector_of(const struct engine *engine, enum phase phase)
+{
+	return engine->phase_selector[phase] ? engine->phase_selector[phase] : engine->selector;
+}
+
+static enum device_scope scope_of(const struct engine *engine)
+{
+	return is_native(selector_of(engine, PHASE_PREFILL)) &&
+			       is_native(selector_of(engine, PHASE_DECODE))
+		       ? DEVICES_NATIVE
+		       : DEVICES_ALL;
+}
+
+/* The entry's place among those in use, added where it is not there. -1: no room. */
+static int place_of_entry(struct engine *engine, const struct device_entry *entry)
+{
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		if (engine->entries[i] == entry)
+			return (int)i;
+	}
+	if (engine->n_entries == PLAN_DEVICES_MAX)
+		return -1;
+	engine->entries[engine->n_entries] = entry;
+	return (int)engine->n_entries++;
+}
+
+static int choose_for_phase(struct engine *engine, enum phase phase)
+{
+	const struct device_entry *entries[PLAN_DEVICES_MAX];
+	const char *selector = selector_of(engine, phase);
+	int n;
+
+	engine->allowed[phase] = 0;
+	if (selector)
+		n = device_list_select(engine->device_list, selector, engine->log, entries,
+				       PLAN_DEVICES_MAX);
+	else
+		n = device_list_candidates(engine->device_list, entries, PLAN_DEVICES_MAX);
+	for (int i = 0; i < n; i++) {
+		int place = place_of_entry(engine, entries[i]);
+
+		if (place < 0)
+			return log_error(engine->log, ENODEV, "these are more than %d devices",
+					 PLAN_DEVICES_MAX);
+		engine->allowed[phase] |= 1u << place;
+	}
+	return n < 0 ? n : 0;
+}
+
+static int choose_entries(struct engine *engine)
+{
+	int r;
+
+	engine->n_entries = 0;
+	r = choose_for_phase(engine, PHASE_PREFILL);
+	return r < 0 ? r : choose_for_phase(engine, PHASE_DECODE);
+}
+
+/* ---- planning ---- */
+
+/* Reads "60,40" into the shares of the devices. */
+static int read_split(struct engine *engine)
+{
+	const char *at = engine->split;
+	uint32_t n = 0;
+
+	for (char *end; at; n++) {
+		double share = strtod(at, &end);
+
+		if (end == at || (*end != ',' && *end != '\0') || !(share >= 0 && share <= 1e9))
+			return log_error(engine->log, EINVAL,
+					 "'%s' is no list of shares like 60,40", engine->split);
+		if (n < engine->n_entries)
+			engine->plan_devices[n].share = share;
+		at = *end == ',' ? end + 1 : NULL;
+	}
+	if (n != engine->n_entries)
+		return log_error(engine->log, EINVAL,
+				 "the split '%s' has %u shares and there are %u devices",
+				 engine->split, n, engine->n_entries);
+	return 0;
+}
+
+static int plan_by_split(struct engine *engine)
+{
+	int r;
+
+	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
+		return log_error(engine->log, EINVAL,
+				 "a split is for both phases: it cannot go with devices for one");
+	r = read_split(engine);
+	if (r < 0)
+		return r;
+	r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
+			       &engine->plan);
+	return r < 0 ? log_error(engine->log, -r, "the split '%s' gives nothing to any device",
+				 engine->split)
+		     : 0;
+}
+
+static bool is_one_device(uint32_t devices)
+{
+	return (devices & (devices - 1)) == 0;
+}
+
+/* Where each phase has one device there is nothing to weigh. */
+static int plan_without_choice(struct engine *engine)
+{
+	int r = 0;
+
+	for (int p = 0; p < PHASES && r == 0; p++) {
+		struct plan plan;
+
+		for (uint32_t i = 0; i < engine->n_entries; i++)
+			engine->plan_devices[i].share = engine->allowed[p] >> i & 1;
+		r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
+				       &plan);
+		engine->plan.phases[p] = plan.phases[p];
+	}
+	return r;
+}
+
+static int make_plan(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->n_entries; i++)
+		engine->plan_devices[i] = (struct plan_device){.name = engine->entries[i]->name};
+	if (engine->split)
+		return plan_by_split(engine);
+	if (is_one_device(engine->allowed[PHASE_PREFILL]) &&
+	    is_one_device(engine->allowed[PHASE_DECODE]))
+		return plan_without_choice(engine);
+	return plan_without_choice(engine);
+}
+
+/* ---- devices ---- */
+
+static int open_device(struct engine *engine, const struct device_entry *entry,
+		       struct engine_device *device)
+{
+	struct device_params params = {
+		.ops = entry->ops,
+		.driver_data = entry->driver_data,
+		.n_threads = engine->params.n_threads,
+		.activations = engine->params.activations,
+		.cache_dir = engine->cache_dir,
+		.log = engine->log,
+	};
+
+	device->entry = entry;
+	device->weights = calloc(engine->graph->n_matrices, sizeof(struct buffer *));
+	device->kv = calloc(engine->model->n_layers, sizeof(struct buffer *));
+	if (!device->weights || !device->kv)
+		return log_oom(engine->log, "preparing a device");
+	return blame(engine, device, device_open(&params, &device->device));
+}
+
+static void release_device(struct engine *engine, struct engine_device *device)
+{
+	buffer_destroy(device->values);
+	for (uint32_t i = 0; device->weights && i < engine->graph->n_matrices; i++)
+		buffer_destroy(device->weights[i]);
+	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
+		buffer_destroy(device->kv[i]);
+	free(device->weights);
+	free(device->kv);
+	device_close(device->device);
+	*device = (struct engine_device){0};
+}
+
+/* The device of a plan segment, opened if it is not. */
+static int take_device(struct engine *engine, const struct plan_segment *segment,
+		       struct engine_device **ret_device)
+{
+	const struct device_entry *entry = engine->entries[segment->device];
+	struct engine_device *free_place = NULL;
+
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		struct engine_device *device = &engine->devices[i];
+
+		if (device->entry == entry) {
+			*ret_device = device;
+			return 0;
+		}
+		if (!device->entry && !free_place)
+			free_place = device;
+	}
+	if (!free_place)
+		return -ENOSPC;
+	*ret_device = free_place;
+	return open_device(engine, entry, free_place);
+}
+
+static int open_devices(struct engine *engine, const struct phase_plan *plan)
+{
+	struct engine_device *device;
+	int r = 0;
+
+	for (uint32_t i = 0; i < plan->n_segments && r == 0; i++)
+		r = take_device(engine, &plan->segments[i], &device);
+	return r;
+}
+
+static bool wants_packed(const struct engine *engine)
+{
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		if (engine->devices[i].device &&
+		    device_weight_form(engine->devices[i].device) == WEIGHTS_PACKED)
+			return true;
+	}
+	return false;
+}
+
+static int pack_weights(struct engine *engine, const struct progress *progress)
+{
+	struct packed_params params = {
+		.model = engine->model,
+		.cache_dir = engine->cache_dir,
+		.progress = progress,
+		.log = engine->log,
+	};
+	int r;
+
+	if (engine->packed || !wants_packed(engine))
+		return 0;
+	r = thread_pool_create(engine->params.n_threads, engine->log, &params.pool);
+	if (r < 0)
+		return r;
+	r = packed_create(&params, &engine->packed);
+	thread_pool_destroy(params.pool);
+	return r;
+}
+
+/* ---- what a device holds ---- */
+
+static int make_weight(struct engine *engine, struct engine_device *device,
+		       const struct matrix *matrix)
+{
+	enum weight_form form = device_weight_form(device->device);
+	struct buffer_params params = {.read_only = true};
+	int r = 0;
+
+	if (device->weights[matrix->id])
+		return 0;
+	if (matrix->id >= engine->model->n_matrices) {
+		r = engine_adapter_data(engine, matrix->id, form, &params);
+	} else if (form == WEIGHTS_PACKED) {
+		params.initial = packed_matrix(engine->packed, matrix->id);
+		params.size_bytes = packed_bytes_of(matrix);
+	} else {
+		params.initial = matrix_data(matrix);
+		params.size_bytes = matrix_bytes(matrix);
+	}
+	return r < 0 ? r : buffer_create(device->device, &params, &device->weights[matrix->id]);
+}
+
+static int make_cache(struct engine *engine, struct engine_device *device, const struct op *rope)
+{
+	struct kv_params kv = engine_kv_params(engine);
+	struct buffer_params params = {.size_bytes = engine_layer_kv_bytes(engine, rope, &kv)};
+
+	if (device->kv[rope->layer])
+		return 0;
+	return buffer_create(device->device, &params, &device->kv[rope->layer]);
+}
+
+static int make_buffers(struct engine *engine, struct engine_device *device,
+			const struct plan_segment *segment)
+{
+	struct buffer_params values = {.size_bytes = engine->values_bytes};
+	int r = 0;
+
+	for (uint32_t i = 0; i < segment->n_ops && r == 0; i++) {
+		const struct op *op = &engine->graph->ops[segment->first_op + i];
+
+		for (uint32_t k = 0; k < op->n_weights && r == 0; k++)
+			r = make_weight(engine, device, op->weight[k]);
+		if (r == 0 && op->kind == OP_ROPE)
+			r = make_cache(engine, device, op);
+	}
+	if (r == 0 && !device->values)
+		r = buffer_create(device->device, &values, &device->values);
+	return r;
+}
+
+/* ---- segments ---- */
+
+static int make_segment(struct engine *engine, struct engine_device *device,
+			const struct plan_segment *segment, struct engine_segment *ret_segment)
+{
+	struct segment_params params = {
+		.graph = engine->graph,
+		.first_op = segment->first_op,
+		.n_ops = segment->n_ops,
+		.max_tokens = engine->params.n_batch,
+		.max_outputs = engine->params.n_outputs,
+		.max_runs = engine->params.n_sessions,
+		.max_pages = engine->max_pages,
+		.kv_type = engine->params.kv_type,
+		.value_offsets = engine->value_offsets,
+	};
+	int r = make_buffers(engine, device, segment);
+
+	if (r < 0)
+		return r;
+	params.weights = device->weights;
+	params.values = device->values;
+	params.kv = device->kv;
+	ret_segment->device = device;
+	ret_segment->first_op = segment->first_op;
+	ret_segment->n_ops = segment->n_ops;
+	return segment_create(device->device, &params, &ret_segment->segment);
+}
+
+static struct engine_segment *find_segment(struct engine *engine,
+					   const struct engine_device *device,
+					   const struct plan_segment *segment)
+{
+	for (uint32_t i = 0; i < engine->n_segments; i++) {
+		struct engine_segment *there = &engine->segments[i];
+
+		if (there->device == device && there->first_op == segment->first_op &&
+		    there->n_ops == segment->n_ops)
+			return there;
+	}
+	return NULL;
+}
+
+static int route_segment(struct engine *engine, enum phase phase, uint32_t i)
+{
+	const struct plan_segment *segment = &engine->plan.phases[phase].segments[i];
+	struct engine_segment *ready;
+	struct engine_device *device;
+	int r = take_device(engine, segment, &device);
+
+	if (r < 0)
+		return r;
+	ready = find_segment(engine, device, segment);
+	if (!ready) {
+		ready = &engine->segments[engine->n_segments];
+		r = blame(engine, device, make_segment(engine, device, segment, ready));
+		if (r < 0)
+			return r;
+		engine->n_segments++;
+	}
+	engine->routes[phase][i] = ready;
+	return 0;
+}
+
+static void find_homes(struct engine *engine, enum phase phase)
+{
+	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments; i++) {
+		const struct engine_segment *segment = engine->routes[phase][i];
+
+		for (uint32_t k = 0; k < segment->n_ops; k++) {
+			const struct op *op = &engine->graph->ops[segment->first_op + k];
+
+			if (op->kind == OP_ROPE)
+				engine->kv_homes[phase][op->layer] = segment->device;
+		}
+	}
+}
+
+static int make_route(struct engine *engine, enum phase phase)
+{
+	size_t n_layers = engine->model->n_layers;
+	int r = 0;
+
+	if (!engine->kv_homes[phase])
+		engine->kv_homes[phase] = calloc(n_layers, sizeof(*engine->kv_homes[phase]));
+	if (!engine->kv_homes[phase])
+		return log_oom(engine->log, "preparing the plan");
+	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments && r == 0; i++)
+		r = route_segment(engine, phase, i);
+	if (r == 0)
+		find_homes(engine, phase);
+	return r;
+}
+
+/* Each boundary between segments has room for a batch of the widest value that crosses one. */
+static int make_crossings(struct engine *engine)
+{
+	size_t n_cols = 1, n_boundaries = 1;
+	float *crossing;
+
+	for (int p = 0; p < PHASES; p++) {
+		const struct phase_plan *plan = &engine->plan.phases[p];
+
+		n_boundaries = MAX(n_boundaries, plan->n_segments);
+		for (uint32_t i = 1; i < plan->n_segments; i++)
+			n_cols = MAX(n_cols, engine->graph->values[plan->segments[i].input].n_cols);
+	}
+	/* Two parts of a step in parts are on their way at once. */
+	engine->crossing_floats = (engine->params.n_batch + 1) * n_cols;
+	crossing =
+		realloc(engine->crossing, n_boundaries * engine->crossing_floats * sizeof(float));
+	if (!crossing)
+		return log_oom(engine->log, "preparing the plan");
+	engine->crossing = crossing;
+	return 0;
+}
+
+static void destroy_segments(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->n_segments; i++)
+		segment_destroy(engine->segments[i].segment);
+	memset(engine->segments, 0, sizeof(engine->segments));
+	engine->n_segments = 0;
+}
+
+void engine_unplace(struct engine *engine)
+{
+	destroy_segments(engine);
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++)
+		release_device(engine, &engine->devices[i]);
+}
+
+static bool is_split(const struct engine *engine)
+{
+	size_t n_bytes = engine->model->n_layers * sizeof(*engine->kv_homes[0]);
+
+	return memcmp(engine->kv_homes[PHASE_PREFILL], engine->kv_homes[PHASE_DECODE], n_bytes) !=
+	       0;
+}
+
+/* Prepares the plan there is, with what devices hold already. */
+static int carry_out(struct engine *engine, const struct progress *progress)
+{
+	int r = 0;
+
+	engine->failed = NULL;
+	for (int p = 0; p < PHASES && r == 0; p++)
+		r = open_devices(engine, &engine->plan.phases[p]);
+	if (r == 0)
+		r = pack_weights(engine, progress);
+	for (int p = 0; p < PHASES && r == 0; p++)
+		r = make_route(engine, (enum phase)p);
+	if (r < 0)
+		return r;
+	engine->kv_is_split = is_split(engine);
+	engine->n_parts = MAX(engine->params.n_parts, 1u);
+	return make_crossings(engine);
+}
+
+/* ---- failing devices ---- */
+
+/* The processor is what is always left; an error that is no device's cannot be helped here. */
+static bool set_aside(struct engine *engine, int error, const char *reason)
+{
+	struct engine_device *failed = engine->failed;
+	const struct device_entry *entry = failed ? failed->entry : NULL;
+
+	if (!entry || (error != -ENODEV && error != -EIO && error != -ENOMEM))
+		return false;
+	if (!device_list_set_aside(engine->device_list, entry, reason))
+		return false;
+	log_warning(engine->log, "%s (%s) is left out: %s; going on with what is left", entry->name,
+		    entry->selector, reason);
+	destroy_segments(engine);
+	release_device(engine, failed);
+	engine->failed = NULL;
+	return true;
+}
+
+static int plan_and_carry_out(struct engine *engine, const struct progress *progress)
+{
+	int r = make_plan(engine);
+
+	if (r == 0)
+		r = engine_check_memory(engine);
+	return r < 0 ? r : carry_out(engine, progress);
+}
+
+/* Did anyone say where the model is to run? */
+static bool is_bound(const struct engine *engine)
+{
+	return selector_of(engine, PHASE_PREFILL) || selector_of(engine, PHASE_DECODE);
+}
+
+int engine_place(struct engine *engine, const struct progress *progress)
+{
+	int r = device_list_create(scope_of(engine), engine->log, &engine->device_list);
+
+	if (r < 0)
+		return r;
+	do {
+		r = choose_entries(engine);
+		if (r < 0)
+			return r;
+		if (engine->params.plan_only)
+			return make_plan(engine);
+		r = plan_and_carry_out(engine, progress);
+	} while (r < 0 && !is_bound(engine) && set_aside(engine, r, "it failed to load the model"));
+	return r;
+}
+
+/* Those behind PLACE move down by one. */
+static void forget_place(struct engine *engine, uint32_t place)
+{
+	uint32_t below = (1u << place) - 1;
+
+	for (int p = 0; p < PHASES; p++)
+		engine->allowed[p] = (engine->allowed[p] & below) |
+				     (engine->allowed[p] >> 1 & ~below);
+}
+
+/* Of the devices that were wanted, those that are left; where none is, the best there is. A split
+ * without one of its devices says nothing any more. */
+static int choose_left(struct engine *engine)
+{
+	uint32_t n = 0;
+
+	free(engine->split);
+	engine->split = NULL;
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		if (engine->entries[i]->usable)
+			engine->entries[n++] = engine->entries[i];
+		else
+			forget_place(engine, n);
+	}
+	engine->n_entries = n;
+	for (int p = 0; p < PHASES; p++) {
+		int place;
+
+		if (engine->allowed[p])
+			continue;
+		place = place_of_entry(engine, device_list_default(engine->device_list));
+		if (place < 0)
+			return -ENODEV;
+		engine->allowed[p] = 1u << place;
+	}
+	return 0;
+}
+
+bool engine_recover(struct engine *engine, int error)
+{
+	int r = error;
+
+	while (r < 0 && set_aside(engine, r, "it failed in use")) {
+		r = choose_left(engine);
+		for (struct session *session = engine->sessions; session; session = session->next)
+			session_begin_again(session);
+		if (r == 0)
+			r = plan_and_carry_out(engine, NULL);
+	}
+	return r == 0;
+}
