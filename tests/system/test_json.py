@@ -60,6 +60,19 @@ def devices(box):
     equal(sum(one["used"] for one in got), 1, "devices that are used")
 
 
+@case("devices --calibrate --json, and again from the cache")
+def calibrated(box):
+    command = ("devices", "--calibrate", "--device", "cpu", "--types", "q4_0", "--json")
+    for _ in range(2):
+        [got] = document(box, *command)
+        has(got, selector=str, name=str, kernel_family=str, measured_s=int, is_kept=bool,
+            is_rough=bool)
+        has(got["rates"], run_s=float, launch_s=float, attention_one_macs_s=float,
+            attention_many_macs_s=float, values_bytes_s=float, link_s=float, link_bytes_s=float)
+        check(got["rates"]["types"]["Q4_0"]["macs_s"] > 0, "no rate", got)
+    check(got["is_kept"] or got["is_rough"], "it was measured twice", got)
+
+
 @case("plan --json, also of what does not fit")
 def plan(box):
     model = box.tiny()

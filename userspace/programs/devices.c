@@ -241,14 +241,13 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 			   &arguments, &code))
 		return code;
 	r = device_list_create(DEVICES_ALL, &program->log, &list);
-	if (r < 0)
-		return exit_code_of(STAGE_RUN, r);
-	if (values.calibrates) {
+	if (r == 0 && values.calibrates) {
 		values.calibrate.list = list;
 		values.calibrate.json = values.json;
 		return devices_calibrate(&values.calibrate, &program->log);
 	}
-	r = device_nodes_init(&nodes, list, values.query, &program->log);
+	if (r == 0)
+		r = device_nodes_init(&nodes, list, values.query, &program->log);
 	if (r < 0)
 		return exit_code_of(STAGE_RUN, r);
 	view = (struct devices_view){list, &nodes, values.query || general.verbose > 0,

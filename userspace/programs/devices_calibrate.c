@@ -13,6 +13,7 @@
 #include "path.h"
 #include "table.h"
 #include "terminal_log.h"
+#include "visible_text.h"
 
 enum { DEVICES_MAX = 64 };
 
@@ -187,11 +188,13 @@ static enum exit_code print(const struct result *results, int n, uint64_t types,
 		return exit_code_of(STAGE_RUN, log_oom(log, "showing what was measured"));
 	(void)putchar('\n');
 	for (int i = 0; i < n; i++) {
-		if (results[i].error == 0)
+		if (results[i].error == 0) {
 			print_device(&results[i]);
-		else
-			(void)printf("%s: failed, %s\n", results[i].entry->selector,
-				     results[i].reason);
+			continue;
+		}
+		(void)printf("%s: failed, ", results[i].entry->selector);
+		visible_print(results[i].reason, strlen(results[i].reason), false, stdout);
+		(void)putchar('\n');
 	}
 	return EXIT_CODE_DONE;
 }
@@ -271,7 +274,7 @@ static enum exit_code measure_all(const struct devices_calibrate_params *params,
 	for (int i = 0; i < n; i++) {
 		results[i].entry = entries[i];
 		measure(params, types, cache_dir, log, &results[i]);
-		if (results[i].error == -ECANCELED)
+		if (results[i].error == -ECANCELED || interrupt_take())
 			return EXIT_CODE_INTERRUPTED;
 	}
 	return show(params, types, results, n, log);
