@@ -523,6 +523,142 @@ static void spm_refuses(void **state)
 	refuses(made, EBADMSG, "EOS");
 }
 
+/* ---- WordPiece ---- */
+
+enum { PAD, UNK, CLS, SEP };
+
+/* The roles of BERT, and the next token is 4. */
+static struct made *make_wordpiece(void)
+{
+	struct made *made = make("bert");
+
+	(void)add(made, "[PAD]", TOKEN_TYPE_CONTROL);
+	(void)add(made, "[UNK]", TOKEN_TYPE_CONTROL);
+	(void)add(made, "[CLS]", TOKEN_TYPE_CONTROL);
+	(void)add(made, "[SEP]", TOKEN_TYPE_CONTROL);
+	made->params.roles[TOKEN_UNK] = UNK;
+	made->params.roles[TOKEN_BOS] = CLS;
+	made->params.roles[TOKEN_SEP] = SEP;
+	return made;
+}
+
+static int32_t add_piece(struct made *made, const char *text)
+{
+	return add(made, text, TOKEN_TYPE_NORMAL);
+}
+
+static void wordpiece_takes_the_longest(void **state)
+{
+	_cleanup_free_ struct made *made = make_wordpiece();
+	_cleanup_(tokenizer_destroy_p) struct tokenizer *tokenizer = NULL;
+	int32_t a = add_piece(made, "\u2581a"), ab = add_piece(made, "\u2581ab"),
+		b = add_piece(made, "b");
+	int32_t bcd = add_piece(made, "bcd"), c = add_piece(made, "c"),
+		dot = add_piece(made, "\u2581.");
+
+	(void)state;
+	(void)add_piece(made, ""); /* is never found */
+	tokenizer = create(made);
+	gives(tokenizer, "a", PLAIN, a);
+	gives(tokenizer, "ab", PLAIN, ab);
+	gives(tokenizer, "abb", PLAIN, ab, b);
+	/* ab leaves cd, of which d is none: the choice is not taken back, nor is what came before it */
+	gives(tokenizer, "a abcd a", PLAIN, a, UNK, a);
+	gives(tokenizer, "abbcdc", PLAIN, ab, bcd, c);
+	gives(tokenizer, "b", PLAIN, UNK); /* no word begins so */
+	gives(tokenizer, "a.b", PLAIN, a, dot, UNK);
+	gives(tokenizer, "  a \n a\u3000\u2003a ", PLAIN, a, a, a);
+	gives(tokenizer, "", ADD, CLS, SEP);
+	gives(tokenizer, "a", ADD, CLS, a, SEP);
+	gives(tokenizer, "a[SEP]a", ADD | SPECIAL, CLS, a, SEP, a, SEP);
+	gives(tokenizer, "[SEP]", PLAIN, UNK, UNK, UNK);
+}
+
+static void wordpiece_makes_words(void **state)
+{
+	_cleanup_free_ struct made *made = make_wordpiece();
+	_cleanup_(tokenizer_destroy_p) struct tokenizer *tokenizer = NULL;
+	int32_t e = add_piece(made, "\u2581e"), more = add_piece(made, "e");
+	int32_t cased = add_piece(made, "\u2581\u00c9"), small = add_piece(made, "\u2581\u00e9");
+	int32_t large = add_piece(made, "\u2581E"), han = add_piece(made, "\u2581\u4e2d");
+	int32_t kana = add_piece(made, "\u2581\u3042\u3042"),
+		first = add_piece(made, "\u2581\u1112");
+
+	(void)state;
+	tokenizer = create(made);
+	gives(tokenizer, "E\u00c9e\u0301", PLAIN, e, more, more);
+	gives(tokenizer, "e\u00ad\u200be\x01", PLAIN, e, more); /* format and control are nothing */
+	gives(tokenizer, "e\u4e2d\u4e2de", PLAIN, e, han, han, e);
+	gives(tokenizer, "\u3042\u3042", PLAIN, kana);
+	gives(tokenizer, "\ud55c", PLAIN, first); /* as the peer has it */
+	gives(tokenizer, "e\x80\xc0\x80\xff\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82", PLAIN, e);
+	gives_bytes(tokenizer, "e\0e", 3, PLAIN, (int32_t[]){e, more, TOKEN_NONE});
+	tokenizer_destroy(tokenizer);
+	made->params.strip_accents = FLAG_NO;
+	tokenizer = create(made);
+	gives(tokenizer, "\u00c9 e\u0301", PLAIN, small, UNK);
+	tokenizer_destroy(tokenizer);
+	made->params.lower_case = FLAG_NO;
+	made->params.strip_accents = FLAG_UNSET; /* as lower_case */
+	tokenizer = create(made);
+	gives(tokenizer, "E \u00c9 \u00e9", PLAIN, large, cased, small);
+	tokenizer_destroy(tokenizer);
+	made->params.strip_accents = FLAG_YES;
+	tokenizer = create(made);
+	gives(tokenizer, "\u00c9 \u00e9", PLAIN, large, e);
+}
+
+/* Where the file is silent the numbers are those of BERT's own vocabulary. */
+static void wordpiece_has_roles(void **state)
+{
+	_cleanup_free_ struct made *made = make("bert");
+	_cleanup_(tokenizer_destroy_p) struct tokenizer *tokenizer = NULL;
+	char names[110][16];
+
+	(void)state;
+	for (int i = 0; i < 110; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "[unused%d]", i);
+		(void)add(made, names[i], TOKEN_TYPE_NORMAL);
+	}
+	made->params.add_bos = FLAG_NO; /* which is not asked */
+	tokenizer = create(made);
+	gives(tokenizer, "x", ADD, 101, 100, 102);
+	assert_int_equal(tokenizer_role(tokenizer, TOKEN_MASK), 103);
+	assert_int_equal(tokenizer_role(tokenizer, TOKEN_PAD), 0);
+	assert_int_equal(tokenizer_role(tokenizer, TOKEN_EOS), TOKEN_NONE);
+	made->params.n_tokens = 102;
+	refuses(made, EBADMSG, "SEP");
+	made->params.n_tokens = 101;
+	refuses(made, EBADMSG, "BOS");
+	made->params.n_tokens = 100;
+	refuses(made, EBADMSG, "which token stands for unknown words");
+}
+
+/* A word of a million characters, of which each could begin a long token. */
+static void wordpiece_long_words_take_no_longer(void **state)
+{
+	enum { LONG = 1 << 20 };
+	_cleanup_free_ struct made *made = make_wordpiece();
+	_cleanup_(tokenizer_destroy_p) struct tokenizer *tokenizer = NULL;
+	_cleanup_(token_list_finish) struct token_list list = {0};
+	const struct encode_options options = {0};
+	_cleanup_free_ char *text = malloc(LONG);
+
+	(void)state;
+	(void)add_piece(made, "\u2581");
+	(void)add_piece(made, "a");
+	(void)add_piece(made,
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+	tokenizer = create(made);
+	memset(text, 'a', LONG);
+	assert_int_equal(tokenizer_encode(tokenizer, text, LONG, &options, &list), 0);
+	assert_int_equal(list.n, LONG + 1);
+	text[LONG - 1] = 'b'; /* the last 67 make one, too early taken apart */
+	list.n = 0;
+	assert_int_equal(tokenizer_encode(tokenizer, text, LONG, &options, &list), 0);
+	assert_int_equal(list.n, 1 + LONG - 67 + 1);
+}
+
 /* ---- special tokens ---- */
 
 static void special_tokens_longest_first(void **state)
@@ -699,10 +835,10 @@ static void bpe_defaults_need_a_control_token(void **state)
 
 static void refuses_other_kinds(void **state)
 {
-	_cleanup_free_ struct made *made = make("bert");
+	_cleanup_free_ struct made *made = make("t5");
 
 	(void)state;
-	refuses(made, ENOTSUP, "tokenizer 'bert' is not supported");
+	refuses(made, ENOTSUP, "tokenizer 't5' is not supported");
 	made->params.model = SPAN("rwkv");
 	refuses(made, ENOTSUP, "tokenizer 'rwkv' is not supported");
 	made->params.model = SPAN("");
@@ -976,20 +1112,27 @@ static int use_once(struct made *made, const struct log *log)
 	return detokenizer_create(tokenizer, &show, &detokenizer);
 }
 
+static struct made *make_any(int kind)
+{
+	struct made *made;
+
+	if (kind == 1)
+		return make_spm();
+	made = kind == 0 ? make_bpe("smollm") : make_wordpiece();
+	if (kind == 0)
+		(void)add_merge(made, "a b", "ab");
+	(void)add(made, "<s>", TOKEN_TYPE_CONTROL);
+	return made;
+}
+
 static void every_allocation_may_fail(void **state)
 {
-	static const char *const pres[] = {"smollm", NULL};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(pres); i++) {
-		_cleanup_free_ struct made *made = pres[i] ? make_bpe(pres[i]) : make_spm();
+	for (int kind = 0; kind < 3; kind++) {
+		_cleanup_free_ struct made *made = make_any(kind);
 		long n = 0;
 		int r = -ENOMEM;
 
-		if (pres[i])
-			(void)add_merge(made, "a b", "ab");
-		if (pres[i])
-			(void)add(made, "<s>", TOKEN_TYPE_CONTROL);
 		for (; r == -ENOMEM; n++) {
 			struct kept_log kept;
 
@@ -1026,6 +1169,10 @@ int main(void)
 		cmocka_unit_test(spm_falls_back_to_bytes),
 		cmocka_unit_test(spm_without_bytes_knows_the_unknown),
 		cmocka_unit_test(spm_refuses),
+		cmocka_unit_test(wordpiece_takes_the_longest),
+		cmocka_unit_test(wordpiece_makes_words),
+		cmocka_unit_test(wordpiece_has_roles),
+		cmocka_unit_test(wordpiece_long_words_take_no_longer),
 		cmocka_unit_test(special_tokens_longest_first),
 		cmocka_unit_test(special_tokens_give_way),
 		cmocka_unit_test(special_tokens_strip),
