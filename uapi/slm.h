@@ -108,9 +108,10 @@ struct slm_engine_params {
 	 * $CACHE_DIRECTORY, else $XDG_CACHE_HOME/slm, else $HOME/.cache/slm. "": nowhere. */
 	const char *cache_dir;
 	uint32_t n_threads;  /* of the CPU devices; 0: one for each core */
-	uint32_t n_ctx;	     /* tokens that a session holds; 0: as trained, at most 8192 */
+	uint32_t n_ctx;	     /* tokens that a session holds; 0: as trained, at most 8192 (an
+			      * encoder has no more positions than that) */
 	uint32_t n_sessions; /* at once, at most; 0: 1. Memory for all of them is set aside */
-	uint32_t n_batch;    /* tokens evaluated at once; 0: 512 */
+	uint32_t n_batch;    /* tokens evaluated at once; 0: 512; of encoders always n_ctx */
 	uint32_t kv_type;    /* enum slm_kv_type */
 	uint32_t flags;	     /* SLM_ENGINE_ */
 	/* Told of the load's progress, DONE of TOTAL; not 0 ends the load with -ECANCELED. */
@@ -124,7 +125,8 @@ struct slm_engine_params {
 /*
  * 0; -ENOENT and other codes of the file system; -EBADMSG for a damaged or contradictory file, or an
  * adapter for another model;
- * -ENOTSUP for an architecture, type or tokenizer that is not known; -ENOMEM where the model does not
+ * -ENOTSUP for an architecture, type or tokenizer that is not known, and for an encoder without
+ * SLM_ENGINE_EMBEDDINGS; -ENOMEM where the model does not
  * fit; -ENODEV where the device cannot be had; -EIO where a driver fails; -ECANCELED; -EINVAL.
  */
 SLM_API int slm_engine_create(const struct slm_engine_params *params,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of packed weights of TYPE as floats: one work-item expands four neighbouring columns. */
+/*
+ * Rows of packed weights of TYPE as floats: one work-item expands four neighbouring columns. Rows of
+ * positions are added to what is there.
+ */
 
 /* Column C of row R of a tile. */
 static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
@@ -68,13 +71,18 @@ static float NAMED(weight_at)(__global const uchar *tile, uint r, uint column)
 }
 
 __kernel void NAMED(embed)(__global const uint *step, __global const uchar *weight,
-			   __global float *values, uint out, uint n_cols, float scale)
+			   __global float *values, __global const float *vectors, uint out,
+			   uint bias, uint n_cols, float scale, uint of_positions)
 {
 	uint t = get_global_id(1), column = 4 * get_global_id(0);
-	uint token = STEP_PART(step, STEP_TOKENS)[t];
-	__global const uchar *tile = weight + (ulong)(token / ROWS) * TILE_BYTES(n_cols);
+	uint row = STEP_PART(step, of_positions ? STEP_POSITIONS : STEP_TOKENS)[t];
+	__global const uchar *tile = weight + (ulong)(row / ROWS) * TILE_BYTES(n_cols);
 
-	for (uint c = column; c < min(column + 4, n_cols); c++)
-		values[out + t * n_cols + c] =
-			NAMED(weight_at)(tile, token % ROWS, c) * scale;
+	for (uint c = column; c < min(column + 4, n_cols); c++) {
+		float x = NAMED(weight_at)(tile, row % ROWS, c) * scale;
+
+		if (bias != NONE)
+			x += vectors[bias + c];
+		values[out + t * n_cols + c] = of_positions ? values[out + t * n_cols + c] + x : x;
+	}
 }

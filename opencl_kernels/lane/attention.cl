@@ -30,27 +30,31 @@ static inline float value_at(__global const uchar *values, uint cell, uint i)
 
 __kernel GROUP void attention1(__global const uint *step, __global float *values,
 			       __global const uchar *kv, __global float *partials, uint in, uint out,
-			       uint n_head, uint n_head_kv, uint window, float scale, uint group)
+			       uint n_head, uint n_head_kv, uint window, uint sees_all, float scale,
+			       uint group)
 {
 	__local float q[HEAD_DIM], weights[PAGE], scratch[LANES];
 	uint row = get_group_id(0) / n_head, head = get_group_id(0) % n_head, lane = get_local_id(0);
 	uint position = STEP_PART(step, STEP_POSITIONS)[row];
 	uint first = window && position >= window ? position - window + 1 : 0;
 	uint kv_head = head / (n_head / n_head_kv), at = (row * n_head + head) * HEAD_DIM;
-	__global const uint *pages = STEP_PART(step, STEP_PAGES + group) +
-				     STEP_PART(step, STEP_ROW_RUNS)[row] * step[STEP_PAGE_STRIDE];
+	uint run = STEP_PART(step, STEP_ROW_RUNS)[row];
+	__global const uint *runs = STEP_PART(step, STEP_RUNS) + 3 * run;
+	uint final = sees_all ? runs[2] + runs[1] - 1 : position;
+	__global const uint *pages =
+		STEP_PART(step, STEP_PAGES + group) + run * step[STEP_PAGE_STRIDE];
 	float max = MASKED, sum = 0, acc[ITEM_DIMS];
 
 	for (uint i = lane; i < HEAD_DIM; i += LANES)
 		q[i] = values[in + at + i] * scale;
 	for (uint k = 0; k < ITEM_DIMS; k++)
 		acc[k] = 0;
-	for (uint p = first / PAGE; p <= position / PAGE; p++) {
+	for (uint p = first / PAGE; p <= final / PAGE; p++) {
 		__global const uchar *page = kv + (ulong)pages[p] * 2 * n_head_kv * KV_HEAD_BYTES;
 		__global const uchar *keys = page + kv_head * KV_HEAD_BYTES;
 		__global const uchar *cached = page + (n_head_kv + kv_head) * KV_HEAD_BYTES;
 		uint begin = first > p * PAGE ? first - p * PAGE : 0;
-		uint end = min((uint)PAGE, position + 1 - p * PAGE);
+		uint end = min((uint)PAGE, final + 1 - p * PAGE);
 		float largest = MASKED, old = max, factor, part = 0;
 
 		barrier(CLK_LOCAL_MEM_FENCE);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* out = x / sqrt(mean(x^2) + eps) * norm (+ add); one group per row. */
+/* out = x / sqrt(mean(x^2) + eps) * norm (+ add), or about the mean and + bias; one group per row. */
 __kernel GROUP void norm_rows(__global const uint *step, __global float *values,
-			      __global const float *vectors, uint in, uint norm, uint add, uint out,
-			      uint n, float eps)
+			      __global const float *vectors, uint in, uint norm, uint bias, uint add,
+			      uint out, uint n, float eps)
 {
 	__local float scratch[LANES];
 	uint t = get_group_id(0);
 	__global const float *x = values + in + t * n;
-	float scale = norm_scale(x, n, eps, scratch);
+	float mean = bias == NONE ? 0 : mean_of(x, n, scratch);
+	float scale = norm_scale_about(x, n, mean, eps, scratch);
 
 	for (uint i = get_local_id(0); i < n; i += LANES) {
-		float y = x[i] * scale * vectors[norm + i];
+		float y = (x[i] - mean) * scale * vectors[norm + i];
 
+		if (bias != NONE)
+			y += vectors[bias + i];
 		values[out + t * n + i] = add == NONE ? y : y + values[add + t * n + i];
 	}
 }

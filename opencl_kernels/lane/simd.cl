@@ -37,14 +37,30 @@ static inline float group_max(float x, __local float *scratch)
 	return scratch[0];
 }
 
-/* 1 / sqrt(mean(x^2) + eps) */
-static inline float norm_scale(__global const float *x, uint n, float eps, __local float *scratch)
+static inline float mean_of(__global const float *x, uint n, __local float *scratch)
 {
 	float sum = 0;
 
 	for (uint i = get_local_id(0); i < n; i += LANES)
-		sum = fma(x[i], x[i], sum);
+		sum += x[i];
+	return group_sum(sum, scratch) / n;
+}
+
+/* 1 / sqrt(mean((x - MEAN)^2) + eps) */
+static inline float norm_scale_about(__global const float *x, uint n, float mean, float eps,
+				     __local float *scratch)
+{
+	float sum = 0;
+
+	for (uint i = get_local_id(0); i < n; i += LANES)
+		sum = fma(x[i] - mean, x[i] - mean, sum);
 	return 1 / sqrt(group_sum(sum, scratch) / n + eps);
+}
+
+/* 1 / sqrt(mean(x^2) + eps) */
+static inline float norm_scale(__global const float *x, uint n, float eps, __local float *scratch)
+{
+	return norm_scale_about(x, n, 0, eps, scratch);
 }
 
 /* acc + the sum over j of unsigned byte j of W times signed byte j of A */

@@ -127,7 +127,8 @@ __kernel ONE_ITEM void ATTENTION(attention, TILE_TOKENS)(__global const uint *st
 							 __global const uchar *kv,
 							 __global float *partials, uint in, uint out,
 							 uint n_head, uint n_head_kv, uint window,
-							 float scale, uint group)
+							 uint sees_all, float scale,
+							 uint group)
 {
 	uint n_splits = step[STEP_N_SPLITS], tile = get_global_id(0) / n_splits;
 	uint split = get_global_id(0) % n_splits, share = n_head / n_head_kv;
@@ -164,7 +165,7 @@ __kernel ONE_ITEM void ATTENTION(attention, TILE_TOKENS)(__global const uint *st
 		sum[w] = 0;
 	}
 	begin = positions[row];
-	end = positions[row + n_rows - 1];
+	end = sees_all ? run[2] + run[1] - 1 : positions[row + n_rows - 1];
 	low = window && begin >= window ? (begin - window + 1) / PAGE : 0;
 	n_pages = end / PAGE + 1 - low;
 	pages = STEP_PART(step, STEP_PAGES + group) + r * step[STEP_PAGE_STRIDE];
@@ -180,7 +181,7 @@ __kernel ONE_ITEM void ATTENTION(attention, TILE_TOKENS)(__global const uint *st
 			if (position < 0)
 				continue;
 			first[w] = window ? clamp(position - (int)window + 1 - (int)(p * PAGE), 0, PAGE) : 0;
-			last[w] = clamp(position + 1 - (int)(p * PAGE), 0, PAGE);
+			last[w] = clamp((sees_all ? (int)end : position) + 1 - (int)(p * PAGE), 0, PAGE);
 			if (first[w] >= last[w])
 				continue;
 			from = min(from, first[w]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* out = act(gate) * up, 16 columns a work-item */
+/* out = act(gate) (* up), 16 columns a work-item */
 __kernel void gate_rows(__global const uint *step, __global float *values, uint gate, uint up,
 			uint out, uint n_cols, uint activation)
 {
@@ -9,6 +9,6 @@ __kernel void gate_rows(__global const uint *step, __global float *values, uint 
 		return;
 	left = min(n_cols - c, 16u);
 	store_n(activate(activation, load_n(values + gate + at, left)) *
-			load_n(values + up + at, left),
+			(up == NONE ? (vf)(1) : load_n(values + up + at, left)),
 		values + out + at, left);
 }

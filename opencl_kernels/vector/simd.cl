@@ -216,6 +216,31 @@ static inline float norm_scale(__global const float *x, uint n, float eps)
 	return 1 / sqrt(sum_16(sum) / n + eps);
 }
 
+static inline float mean_of(__global const float *x, uint n)
+{
+	vf sum = 0;
+
+	for (uint i = 0; i < n; i += 16)
+		sum += load_n(x + i, min(n - i, 16u));
+	return sum_16(sum) / n;
+}
+
+/* 1 / sqrt(mean((x - MEAN)^2) + eps) */
+static inline float layer_norm_scale(__global const float *x, uint n, float mean, float eps)
+{
+	const vf lane = (vf)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	vf sum = 0;
+
+	for (uint i = 0; i < n; i += 16) {
+		uint left = min(n - i, 16u);
+		vf a = load_n(x + i, left) - mean;
+
+		a = select(a, (vf)(0), lane >= (float)left);
+		sum = fma(a, a, sum);
+	}
+	return 1 / sqrt(sum_16(sum) / n + eps);
+}
+
 /* What the host checks before it trusts the forms above. */
 __kernel ONE_ITEM void self_test(__global const uchar *w, __global const char *a,
 				 __global int *out)

@@ -11,6 +11,7 @@ struct arch_case {
 	const char *name;
 	struct tiny_model model;      /* F32; all widths multiples of 32, or none */
 	bool is_ours_alone;	      /* llama.cpp computes something else */
+	bool is_encoder;	      /* what comes out are embeddings */
 	bool is_quantised_everywhere; /* in device tests: stands for those that are like it */
 };
 

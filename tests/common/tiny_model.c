@@ -234,6 +234,15 @@ static void add_rope_keys(struct making *m)
 	add_number(m, "rope.scaling.factor", 4);
 }
 
+static void add_bert_keys(struct making *m)
+{
+	char name[96];
+
+	add_number(m, "attention.layer_norm_epsilon", 1e-12f);
+	gguf_maker_bool(m->maker, arch_key(m, "attention.causal", name), 0);
+	add_key(m, "pooling_type", 1);
+}
+
 static void add_granite_keys(struct making *m)
 {
 	add_number(m, "embedding_scale", 3);
@@ -256,6 +265,10 @@ static void add_keys(struct making *m)
 	add_key(m, "attention.head_count_kv", tiny->n_head_kv);
 	add_key(m, "attention.key_length", tiny->head_dim);
 	add_key(m, "attention.value_length", tiny->head_dim);
+	if (is_arch(m, "bert")) {
+		add_bert_keys(m);
+		return;
+	}
 	add_number(m, "attention.layer_norm_rms_epsilon", 1e-5f);
 	add_rope_keys(m);
 	if (tiny->window > 0)
@@ -285,6 +298,57 @@ static void spell_byte(unsigned byte, unsigned *next, char out[static 4])
 	out[0] = (char)(0xc0 | code >> 6);
 	out[1] = (char)(0x80 | (code & 63));
 	out[2] = '\0';
+}
+
+/*
+ * BERT's special tokens where BERT has them, every small letter, digit and mark with which a word may
+ * begin or go on, a few words and endings, and what is never found.
+ */
+static void spell_piece(uint32_t i, char out[static 24])
+{
+	static const char *const special[] = {"[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+	static const char *const pieces[] = {"\u2581the",    "\u2581of", "\u2581quick",
+					     "\u2581fox",    "ing",	 "\u2581\u4e2d",
+					     "\u2581\u043f", "\u0440"};
+	enum { FIRST = 104, CHARACTERS = '~' - ' ', PIECES = sizeof(pieces) / sizeof(pieces[0]) };
+	uint32_t k = i - FIRST;
+
+	(void)snprintf(out, 24, "[unused%u]", i);
+	if (i == 0)
+		(void)strcpy(out, "[PAD]");
+	else if (i >= 100 && i < FIRST)
+		(void)strcpy(out, special[i - 100]);
+	else if (i >= FIRST && k < 2 * CHARACTERS && (k / 2 + '!' < 'A' || k / 2 + '!' > 'Z'))
+		(void)snprintf(out, 24, "%s%c", k % 2 ? "" : "\u2581", (char)(k / 2 + '!'));
+	else if (i >= FIRST && k >= 2 * CHARACTERS && k < 2 * CHARACTERS + PIECES)
+		(void)strcpy(out, pieces[k - 2 * CHARACTERS]);
+}
+
+static void add_pieces(struct gguf_maker *maker, const struct tiny_model *tiny)
+{
+	char(*texts)[24] = calloc(tiny->n_vocab, sizeof(*texts));
+	const char **tokens = calloc(tiny->n_vocab, sizeof(*tokens));
+	int32_t *types = calloc(tiny->n_vocab, sizeof(*types));
+
+	if (!texts || !tokens || !types)
+		exit(99);
+	for (uint32_t i = 0; i < tiny->n_vocab; i++) {
+		spell_piece(i, texts[i]);
+		tokens[i] = texts[i];
+		types[i] = i == 0 || (i >= 100 && i < 104) ? 3 : 1;
+	}
+	gguf_maker_string(maker, "tokenizer.ggml.model", "bert");
+	gguf_maker_strings(maker, "tokenizer.ggml.tokens", tokens, tiny->n_vocab);
+	gguf_maker_array(maker, "tokenizer.ggml.token_type", GGUF_I32, types, tiny->n_vocab,
+			 sizeof(*types));
+	gguf_maker_u32(maker, "tokenizer.ggml.token_type_count", 2);
+	gguf_maker_u32(maker, "tokenizer.ggml.unknown_token_id", 100);
+	gguf_maker_u32(maker, "tokenizer.ggml.bos_token_id", 101);
+	gguf_maker_u32(maker, "tokenizer.ggml.seperator_token_id", 102);
+	gguf_maker_u32(maker, "tokenizer.ggml.padding_token_id", 0);
+	free(texts);
+	free(tokens);
+	free(types);
 }
 
 static void add_vocabulary(struct gguf_maker *maker, const struct tiny_model *tiny)
@@ -359,7 +423,9 @@ static void add_attention(struct making *m, int i)
 		add_matrix(m, i, "attn_v", n, n_kv, MATRIX_SCALE);
 	}
 	add_matrix(m, i, "attn_output", n_q, n, MATRIX_SCALE);
-	if (is_arch(m, "qwen2")) {
+	if (is_arch(m, "bert"))
+		add_vector(m, i, "attn_output", "bias", n, 0, 0.5f);
+	if (is_arch(m, "qwen2") || is_arch(m, "bert")) {
 		add_vector(m, i, "attn_q", "bias", n_q, 0, 0.5f);
 		add_vector(m, i, "attn_k", "bias", n_kv, 0, 0.5f);
 		add_vector(m, i, "attn_v", "bias", n_kv, 0, 0.5f);
@@ -416,6 +482,32 @@ static void add_norms(struct making *m, int i)
 	}
 }
 
+static void add_layer_norm(struct making *m, int layer, const char *role)
+{
+	add_norm(m, layer, role, m->tiny->n_embd);
+	add_vector(m, layer, role, "bias", m->tiny->n_embd, 0, 0.3f);
+}
+
+static void add_encoder(struct making *m)
+{
+	const struct tiny_model *tiny = m->tiny;
+	const struct shape positions = {tiny->n_embd, tiny->n_ctx, 0}, types = {tiny->n_embd, 2, 0};
+
+	/* Converters keep these as floats, whatever the type of the others. */
+	add_weights(m, -1, "position_embd", positions, TENSOR_F32, 0.3f);
+	add_weights(m, -1, "token_types", types, TENSOR_F32, 0.3f);
+	add_layer_norm(m, -1, "token_embd_norm");
+	for (int i = 0; i < (int)tiny->n_layers; i++) {
+		add_attention(m, i);
+		add_layer_norm(m, i, "attn_output_norm");
+		add_matrix(m, i, "ffn_up", tiny->n_embd, tiny->n_ff, MATRIX_SCALE);
+		add_vector(m, i, "ffn_up", "bias", tiny->n_ff, 0, 0.5f);
+		add_matrix(m, i, "ffn_down", tiny->n_ff, tiny->n_embd, MATRIX_SCALE);
+		add_vector(m, i, "ffn_down", "bias", tiny->n_embd, 0, 0.5f);
+		add_layer_norm(m, i, "layer_output_norm");
+	}
+}
+
 void tiny_model_make(const struct tiny_model *tiny, struct gguf_maker *maker)
 {
 	struct making m = {.tiny = tiny, .maker = maker, .state = tiny->seed};
@@ -423,6 +515,12 @@ void tiny_model_make(const struct tiny_model *tiny, struct gguf_maker *maker)
 
 	gguf_maker_init(maker);
 	add_keys(&m);
+	if (is_arch(&m, "bert")) {
+		add_pieces(maker, tiny);
+		add_matrix(&m, -1, "token_embd", tiny->n_embd, tiny->n_vocab, 0.6f);
+		add_encoder(&m);
+		return;
+	}
 	add_vocabulary(maker, tiny);
 	add_matrix(&m, -1, "token_embd", tiny->n_embd, tiny->n_vocab, embedding_scale);
 	for (uint32_t i = 0; i < tiny->n_layers; i++) {

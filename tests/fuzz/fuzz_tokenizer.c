@@ -84,11 +84,16 @@ static void read_flags(struct input *input)
 		SPAN("deepseek-v3")};
 	static const struct span names[] = {SPAN(""), SPAN("phi3"), SPAN("modern-bert")};
 	struct tokenizer_params *params = &input->params;
-	uint8_t flags = cursor_u8(&input->cursor);
+	uint8_t flags = cursor_u8(&input->cursor), pre = cursor_u8(&input->cursor);
 
 	tokenizer_params_init(params);
 	params->model = flags & 1 ? SPAN("llama") : SPAN("gpt2");
-	params->pre = pres[cursor_u8(&input->cursor) % ARRAY_SIZE(pres)];
+	params->pre = pres[pre % ARRAY_SIZE(pres)];
+	if (pre >= 192) {
+		params->model = SPAN("bert");
+		params->lower_case = pre % 3;
+		params->strip_accents = pre / 3 % 3;
+	}
 	params->model_name = names[cursor_u8(&input->cursor) % ARRAY_SIZE(names)];
 	params->add_bos = (flags >> 1 & 3) % 3;
 	params->add_eos = (flags >> 3 & 3) % 3;

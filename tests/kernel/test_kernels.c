@@ -246,20 +246,30 @@ static void try_embed(struct harness *h, enum tensor_type type, uint64_t seed)
 	struct case_step s;
 	struct both both;
 	char what[160];
-	uint32_t n_cols, n_tokens, start = 0;
+	uint32_t n_cols, n_tokens, start;
 	struct op *op;
 
 	kernel_case_init(&c, seed);
 	n_cols = random_columns(h, &c, type);
 	n_tokens = c.max_tokens = random_tokens(h, &c);
+	start = random_in(&c.random, 0, 40);
 	c.model.n_vocab = random_in(&c.random, 1, 100);
 	op = case_op(&c, OP_EMBED, NO_VALUE);
 	op->n_weights = 1;
 	op->weight[0] = case_matrix(&c, type, c.model.n_vocab, n_cols);
 	op->scale = random_in(&c.random, 0, 1) ? 1.0f : 25.3f;
+	if (random_in(&c.random, 0, 1))
+		op->bias[0] = case_vector(&c, n_cols, 0, 1);
+	if (random_in(&c.random, 0, 1))
+		op->weight[op->n_weights++] =
+			case_matrix(&c, random_in(&c.random, 0, 1) ? type : TENSOR_F32,
+				    start + n_tokens, n_cols);
 	op->out[0] = case_value(&c, ROWS_TOKENS, n_cols);
-	(void)snprintf(what, sizeof(what), "embed %s %ux%u tokens %u seed %" PRIu64,
-		       tensor_type_info(type)->name, c.model.n_vocab, n_cols, n_tokens, seed);
+	c.max_pages = 2;
+	(void)snprintf(what, sizeof(what), "embed %s %ux%u tokens %u%s%s seed %" PRIu64,
+		       tensor_type_info(type)->name, c.model.n_vocab, n_cols, n_tokens,
+		       op->bias[0].n > 0 ? " bias" : "", op->n_weights > 1 ? " positions" : "",
+		       seed);
 	(void)case_step_init(&s, &c, 1, &n_tokens, &start, 0);
 	if (both_init(&both, h, &c) == 0 && both_run(&both, &s.step) == 0)
 		verdict(h, what, both_compare(&both, &c, op->out[0], n_tokens), 1e-13);
@@ -286,12 +296,14 @@ static void try_norm(struct harness *h, uint64_t seed)
 	in = case_value(&c, ROWS_TOKENS, n_cols);
 	op = case_op(&c, OP_NORM, in);
 	op->norm = case_vector(&c, n_cols, 1, 0.3f);
+	if (random_in(&c.random, 0, 1))
+		op->norm_bias = case_vector(&c, n_cols, 0, 1);
 	op->out[0] = case_value(&c, ROWS_TOKENS, n_cols);
 	if (random_in(&c.random, 0, 1))
 		op->add = random_in(&c.random, 0, 1) ? op->out[0]
 						     : case_value(&c, ROWS_TOKENS, n_cols);
-	(void)snprintf(what, sizeof(what), "norm %u tokens %u%s seed %" PRIu64, n_cols, n_tokens,
-		       op->add != NO_VALUE ? " add" : "", seed);
+	(void)snprintf(what, sizeof(what), "norm %u tokens %u%s%s seed %" PRIu64, n_cols, n_tokens,
+		       op->norm_bias.n > 0 ? " bias" : "", op->add != NO_VALUE ? " add" : "", seed);
 	(void)case_step_init(&s, &c, 1, &n_tokens, &start, 0);
 	if (both_init(&both, h, &c) == 0) {
 		both_random_input(&both, &c, in, n_tokens);
@@ -444,6 +456,7 @@ static void set_heads(struct kernel_case *c, struct op *op, const struct op *lik
 		op->n_head_kv = like->n_head_kv;
 		op->head_dim = like->head_dim;
 		op->window = like->window;
+		op->sees_all = like->window == 0 && random_in(&c->random, 0, 1);
 		op->scale = like->scale;
 		return;
 	}
@@ -503,12 +516,13 @@ static void try_attention(struct harness *h, uint64_t seed)
 	c.n_pages = 29; /* more than 3 x 8, and no divisor of the scattering step */
 	build_attention(&c, inputs, &q, &out);
 	longest = h->small ? 5 : 150;
-	(void)snprintf(what, sizeof(what),
-		       "attention heads %u/%u x %u window %u kv %d rope %d/%u norms %d runs %u "
-		       "seed %" PRIu64,
-		       c.ops[0].n_head, c.ops[0].n_head_kv, c.ops[0].head_dim, c.ops[0].window,
-		       c.kv_type, c.model.ropes[0].style, c.model.ropes[0].n_dims,
-		       c.ops[0].q_norm.n > 0, n_runs, seed);
+	(void)snprintf(
+		what, sizeof(what),
+		"attention heads %u/%u x %u window %u all %d kv %d rope %d/%u norms %d runs %u "
+		"seed %" PRIu64,
+		c.ops[0].n_head, c.ops[0].n_head_kv, c.ops[0].head_dim, c.ops[0].window,
+		c.ops[1].sees_all, c.kv_type, c.model.ropes[0].style, c.model.ropes[0].n_dims,
+		c.ops[0].q_norm.n > 0, n_runs, seed);
 	if (both_init(&both, h, &c) < 0) {
 		verdict(h, what, INFINITY, 0);
 		both_finish(&both);
@@ -577,7 +591,8 @@ static void build_adapted(struct harness *h, struct kernel_case *c, enum value_r
 	op->n_weights = 1;
 	op->add = op->out[0] = y;
 	op = case_op(c, OP_GATE, y);
-	op->in[1] = u;
+	if (random_in(&c->random, 0, 1))
+		op->in[1] = u;
 	op->out[0] = case_value(c, rows, n_rows);
 	op->activation = random_in(&c->random, 0, 1) ? ACTIVATION_SILU : ACTIVATION_GELU_TANH;
 	for (int i = 0; i < 3; i++)

@@ -31,6 +31,8 @@ OTHERS = ["Größe und Übermaß, cœur, naïve façade", "Привет, мир!
 SEPARATOR = "<#sep#>"
 # The peer takes no more in one batch.
 PEER_TEXTS = 25
+# It may end before all it has to say is written; then it is asked again.
+PEER_TRIES = 40
 # How much farther from exact arithmetic than the peer we may be, in 1 - cosine.
 FARTHER_MAX = 1.25
 
@@ -50,6 +52,17 @@ def peer_vectors(peer, model, texts, pooling):
 
 
 def peer_some(peer, model, texts, pooling):
+    for _ in range(PEER_TRIES):
+        try:
+            found = json.loads(peer_json(peer, model, texts, pooling))["data"]
+        except json.JSONDecodeError:
+            continue
+        if len(found) == len(texts):
+            return [one["embedding"] for one in found]
+    sys.exit(f"the peer never says all of its embeddings of {model}")
+
+
+def peer_json(peer, model, texts, pooling):
     done = subprocess.run(
         [*peer, "llama-embedding", "-m", model, "-p", SEPARATOR.join(texts), "--embd-separator",
          SEPARATOR, "--pooling", pooling, "--embd-normalize", "2", "--embd-output-format", "json",
@@ -57,7 +70,7 @@ def peer_some(peer, model, texts, pooling):
         check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"the peer failed on {model}: {done.stderr[-500:]}")
-    return [one["embedding"] for one in json.loads(done.stdout)["data"]]
+    return done.stdout
 
 
 def our_vectors(slm, model, texts, pooling, *device):

@@ -3,7 +3,7 @@
  * Writes the tiny model of an architecture as a file, for arch_against_peer.py.
  *
  *   make_tiny CASE FILE [type=Q8_0] [n_head=5] ...   the case, with other numbers where given
- *   make_tiny                                        names the cases that the peer computes too
+ *   make_tiny [encoders]          names the cases that the peer computes too: decoders, or these
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,10 +60,10 @@ static bool change(struct tiny_model *tiny, const char *word)
 	return false;
 }
 
-static void print_names(void)
+static void print_names(bool encoders)
 {
 	for (size_t i = 0; i < n_arch_cases; i++) {
-		if (!arch_cases[i].is_ours_alone)
+		if (!arch_cases[i].is_ours_alone && arch_cases[i].is_encoder == encoders)
 			(void)puts(arch_cases[i].name);
 	}
 }
@@ -75,8 +75,8 @@ int main(int argc, char **argv)
 	struct tiny_model tiny;
 	uint32_t block;
 
-	if (argc == 1) {
-		print_names();
+	if (argc == 1 || (argc == 2 && strcmp(argv[1], "encoders") == 0)) {
+		print_names(argc == 2);
 		return 0;
 	}
 	if (!found) {

@@ -424,24 +424,29 @@ def unescape(line):
     return text
 
 
+def record_ids(model, texts, path, title):
+    data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    plain, special = ([line.split("\t")[0] for line in run_peer(model, mode, data)]
+                      for mode in ("plain", "special"))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"# {title}: the tokens of lines.txt with BOS; after |, with control tokens "
+                   "parsed\n")
+        for a, b in zip(plain, special):
+            file.write(a + (f" | {b}" if a != b else "") + "\n")
+    print(f"{path}: {len(texts)} lines")
+
+
 def record(folder):
     with open(os.path.join(DATA, "lines.txt"), encoding="utf-8", newline="\n") as file:
         texts = [unescape(line.rstrip("\n")) for line in file if line[0] != "#"]
-    data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         for name, model, pre in RECORDED:
             path = os.path.join(folder, model)
             if pre:
                 path = os.path.abspath(os.path.join(scratch, "rewritten.gguf"))
                 rewrite(os.path.join(folder, model), path, pre_only(pre))
-            plain, special = ([line.split("\t")[0] for line in run_peer(path, mode, data)]
-                              for mode in ("plain", "special"))
-            with open(os.path.join(DATA, name + ".ids"), "w", encoding="utf-8") as file:
-                file.write(f"# {model}{', as ' + pre if pre else ''}: the tokens of lines.txt with"
-                           " BOS; after |, with control tokens parsed\n")
-                for a, b in zip(plain, special):
-                    file.write(a + (f" | {b}" if a != b else "") + "\n")
-            print(f"{name}: {len(texts)} lines")
+            record_ids(path, texts, os.path.join(DATA, name + ".ids"),
+                       model + (", as " + pre if pre else ""))
 
 
 # ---- the comparison ----

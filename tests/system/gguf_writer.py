@@ -84,8 +84,9 @@ def byte_alphabet():
     return [chr(byte if byte in kept else next(others)) for byte in range(256)]
 
 
-def random_floats(generator, n, spread):
-    return array.array("f", (generator.uniform(-spread, spread) for _ in range(n))).tobytes()
+def random_floats(generator, n, spread, middle=0):
+    first, last = middle - spread, middle + spread
+    return array.array("f", (generator.uniform(first, last) for _ in range(n))).tobytes()
 
 
 def add_matrix(gguf, generator, name, n_cols, n_rows):
@@ -130,4 +131,67 @@ def tiny_model(seed=1, n_embd=64, n_ff=96, n_layers=2, n_ctx=256):
         add_matrix(gguf, generator, name + "ffn_up.weight", n_embd, n_ff)
         add_matrix(gguf, generator, name + "ffn_down.weight", n_ff, n_embd)
     add_norm(gguf, "output_norm.weight", n_embd)
+    return gguf
+
+
+def tiny_pieces():
+    """A WordPiece vocabulary of letters, with the special tokens of BERT where BERT has them."""
+    special = ["[PAD]"] + ["[unused%d]" % i for i in range(1, 100)] + ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    return special + ["\u2581" + letter for letter in letters] + letters
+
+
+def encoder_keys(gguf, pieces, n_embd, n_head, n_ff, n_layers, n_ctx):
+    gguf.set("general.architecture", STRING, "bert")
+    gguf.set("general.name", STRING, "random encoder")
+    for key, value in (("block_count", n_layers), ("context_length", n_ctx),
+                       ("embedding_length", n_embd), ("feed_forward_length", n_ff),
+                       ("attention.head_count", n_head), ("pooling_type", 1)):
+        gguf.set("bert." + key, U32, value)
+    gguf.set("bert.attention.layer_norm_epsilon", F32, 1e-12)
+    gguf.set("bert.attention.causal", BOOL, False)
+    gguf.set("tokenizer.ggml.model", STRING, "bert")
+    gguf.set("tokenizer.ggml.pre", STRING, "jina-v2-en")
+    gguf.set("tokenizer.ggml.tokens", ARRAY, (STRING, pieces))
+    control = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    gguf.set("tokenizer.ggml.token_type", ARRAY,
+             (I32, [3 if piece in control else 1 for piece in pieces]))
+    gguf.set("tokenizer.ggml.token_type_count", U32, 2)
+    for role, token in (("unknown", 100), ("seperator", 102), ("padding", 0), ("cls", 101),
+                        ("mask", 103)):
+        gguf.set("tokenizer.ggml.%s_token_id" % role, U32, token)
+
+
+def tiny_encoder(pieces=None, shape=(64, 2, 96, 2, 64), seed=1):
+    """A BERT with random weights; SHAPE: n_embd, heads, n_ff, layers, context."""
+    n_embd, _, n_ff, n_layers, n_ctx = shape
+    pieces = pieces or tiny_pieces()
+    generator = random.Random(seed)
+    gguf = Gguf()
+
+    def tensor(name, dims, spread, middle=0):
+        n = dims[0] * dims[1] if len(dims) > 1 else dims[0]
+        gguf.tensors.append([name, dims, F32_TENSOR, random_floats(generator, n, spread, middle)])
+
+    def layer_norm(name):
+        tensor(name + ".weight", [n_embd], 0.4, 1)
+        tensor(name + ".bias", [n_embd], 0.2)
+
+    def linear(name, n_cols, n_rows):
+        tensor(name + ".weight", [n_cols, n_rows], 2 / n_cols ** 0.5)
+        tensor(name + ".bias", [n_rows], 0.2)
+
+    encoder_keys(gguf, pieces, *shape)
+    tensor("token_embd.weight", [n_embd, len(pieces)], 1)
+    tensor("position_embd.weight", [n_embd, n_ctx], 0.3)
+    tensor("token_types.weight", [n_embd, 2], 0.3)
+    layer_norm("token_embd_norm")
+    for layer in range(n_layers):
+        name = "blk.%d." % layer
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            linear(name + part, n_embd, n_embd)
+        layer_norm(name + "attn_output_norm")
+        linear(name + "ffn_up", n_embd, n_ff)
+        linear(name + "ffn_down", n_ff, n_embd)
+        layer_norm(name + "layer_output_norm")
     return gguf

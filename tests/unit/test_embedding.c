@@ -5,6 +5,7 @@
 
 #include "array.h"
 #include "cleanup.h"
+#include "arch_cases.h"
 #include "embedding.h"
 #include "generate.h"
 #include "tiny_engine.h"
@@ -336,6 +337,103 @@ static void a_canceled_embedding_leaves_the_session_usable(void **state)
 	tiny_engine_finish(&tiny);
 }
 
+/* ---- encoders ---- */
+
+static void an_encoder_makes_no_text(void **state)
+{
+	struct engine_params params = {.device = "cpu"};
+	struct engine_estimate estimate;
+	struct tiny_engine tiny;
+
+	(void)state;
+	tiny_engine_write(&tiny, &arch_case_find("bert")->model);
+	params.model_path = tiny.path;
+	params.log = &tiny.kept.log;
+	assert_int_equal(engine_create(&params, &tiny.engine), -ENOTSUP);
+	assert_int_equal(tiny.kept.n, 1);
+	assert_non_null(strstr(tiny.kept.text, "is an encoder"));
+	assert_non_null(strstr(tiny.kept.text, "use slm embed"));
+	/* but who asks about it is answered */
+	assert_int_equal(engine_estimate(&params, &estimate), 0);
+	assert_int_equal(estimate.n_ctx, 160);
+	params.plan_only = true;
+	assert_int_equal(engine_create(&params, &tiny.engine), 0);
+	assert_true(engine_makes_embeddings(tiny.engine));
+	tiny_engine_finish(&tiny);
+}
+
+static void an_encoder_has_no_more_positions_than_it_learned(void **state)
+{
+	struct engine_params params = {.device = "cpu", .n_ctx = 161, .embeddings = true};
+	struct tiny_engine tiny;
+
+	(void)state;
+	tiny_engine_write(&tiny, &arch_case_find("bert")->model);
+	params.model_path = tiny.path;
+	params.log = &tiny.kept.log;
+	assert_int_equal(engine_create(&params, &tiny.engine), -EINVAL);
+	assert_non_null(strstr(tiny.kept.text, "takes texts of at most 160 tokens"));
+	tiny_engine_finish(&tiny);
+}
+
+static void an_encoder_takes_texts_whole(void **state)
+{
+	struct engine_params engine_params = {.n_batch = 8, .embeddings = true};
+	struct embedding_params params = {.pooling = POOLING_MEAN};
+	struct session *session;
+	struct tiny_engine tiny;
+	int32_t text[161] = {0};
+	float vector[EMBD];
+
+	(void)state;
+	tiny_engine_init(&tiny, &arch_case_find("bert")->model, &engine_params);
+	assert_int_equal(engine_n_ctx(tiny.engine), 160);
+	assert_int_equal(engine_n_batch(tiny.engine), 160);
+	assert_int_equal(session_create(tiny.engine, &session), 0);
+	assert_int_equal(session_embed(session, text, 160, &params, vector), 0);
+	assert_int_equal(session_embed(session, text, 161, &params, vector), -E2BIG);
+	assert_non_null(strstr(tiny.kept.text, "161 tokens and the context holds 160"));
+	session_destroy(session);
+	tiny_engine_finish(&tiny);
+}
+
+static void keep_first(void *data, uint32_t position, const float *state)
+{
+	if (position == 0)
+		memcpy(data, state, 96 * sizeof(*state));
+}
+
+/* What comes after changes what came before: nothing is kept. */
+static void an_encoder_reads_anew(void **state)
+{
+	struct engine_params params = {.embeddings = true};
+	float grown[EMBD] = {0}, whole[EMBD] = {0}, before[EMBD];
+	struct session *session;
+	struct tiny_engine tiny;
+	int32_t text[30];
+
+	(void)state;
+	fill_text(text, 30);
+	tiny_engine_init(&tiny, &arch_case_find("bert")->model, &params);
+	assert_int_equal(session_create(tiny.engine, &session), 0);
+	session_observe(session, 0, keep_first, grown);
+	assert_int_equal(session_sync(session, text, 28, NULL), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	memcpy(before, grown, sizeof(before));
+	assert_int_equal(session_append(session, text[28]), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	assert_memory_not_equal(before, grown, 96 * sizeof(float));
+	assert_int_equal(session_sync(session, text, 30, NULL), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	session_clear(session);
+	session_observe(session, 0, keep_first, whole);
+	assert_int_equal(session_sync(session, text, 30, NULL), 0);
+	assert_int_equal(session_evaluate(session, NULL), 0);
+	check_near(grown, whole, 96, 1e-6f);
+	session_destroy(session);
+	tiny_engine_finish(&tiny);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -350,6 +448,10 @@ int main(void)
 		cmocka_unit_test(no_embeddings_from_an_engine_of_answers),
 		cmocka_unit_test(impossible_texts_are_refused),
 		cmocka_unit_test(a_canceled_embedding_leaves_the_session_usable),
+		cmocka_unit_test(an_encoder_makes_no_text),
+		cmocka_unit_test(an_encoder_has_no_more_positions_than_it_learned),
+		cmocka_unit_test(an_encoder_takes_texts_whole),
+		cmocka_unit_test(an_encoder_reads_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

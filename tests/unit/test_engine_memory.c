@@ -83,8 +83,11 @@ static char *write_adapter(const struct tiny_engine *tiny)
 static void try_all(const char *device, const char *arch, bool embeddings)
 {
 	struct tiny_model model = tiny_model_default;
-	struct engine_params params = {
-		.device = device, .n_threads = 2, .n_ctx = 128, .embeddings = embeddings};
+	struct engine_params params = {.device = device,
+				       .split = strchr(device, ',') ? "1,1" : NULL,
+				       .n_threads = 2,
+				       .n_ctx = 128,
+				       .embeddings = embeddings};
 	struct engine_adapter adapter = {.scale = 1};
 	struct tiny_engine tiny;
 	char *adapter_path;

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "arch_cases.h"
 #include "array.h"
 #include "tiny_adapter.h"
 #include "tiny_engine.h"
@@ -116,6 +117,39 @@ static void embeddings_keep_to_capacities(void **state)
 	assert_null(slm_session_logits(session));
 	slm_session_destroy(session);
 	slm_engine_destroy(engine);
+}
+
+static void encoders_make_embeddings(void **state)
+{
+	struct slm_engine_params params = params_of(*state);
+	float one[96], other[96];
+	struct slm_session *session;
+	struct slm_engine *engine;
+	struct fixture *fixture = *state;
+	struct tiny_engine file;
+	int32_t tokens[16];
+	size_t n, n_vector;
+
+	tiny_engine_write(&file, &arch_case_find("bert")->model);
+	params.model_path = file.path;
+	assert_int_equal(slm_engine_create(&params, &engine), -ENOTSUP);
+	assert_non_null(strstr(fixture->text, "is an encoder"));
+	params.flags = SLM_ENGINE_EMBEDDINGS;
+	assert_int_equal(slm_engine_create(&params, &engine), 0);
+	assert_int_equal(slm_session_create(engine, &session), 0);
+	assert_int_equal(slm_tokenize(engine, "the Fox", 7, SLM_TEXT_ADD_SPECIAL, tokens, 16, &n),
+			 0);
+	assert_int_equal(n, 4);
+	assert_int_equal(tokens[0], 101);
+	assert_int_equal(tokens[3], 102);
+	assert_int_equal(slm_embed(session, tokens, n, NULL, one, 96, &n_vector), 0);
+	assert_int_equal(n_vector, 96);
+	tokens[3] = tokens[2];
+	assert_int_equal(slm_embed(session, tokens, n, NULL, other, 96, &n_vector), 0);
+	assert_memory_not_equal(one, other, sizeof(one));
+	slm_session_destroy(session);
+	slm_engine_destroy(engine);
+	tiny_engine_finish(&file);
 }
 
 static void impossible_embeddings_are_refused(void **state)
@@ -674,6 +708,7 @@ int main(void)
 		cmocka_unit_test(a_cancel_without_a_call_ends_the_next),
 		cmocka_unit_test(there_are_as_many_sessions_as_asked_for),
 		cmocka_unit_test(embeddings_keep_to_capacities),
+		cmocka_unit_test(encoders_make_embeddings),
 		cmocka_unit_test(impossible_embeddings_are_refused),
 		cmocka_unit_test(sessions_differ_in_their_adapters),
 		cmocka_unit_test(devices_are_listed),

@@ -432,6 +432,122 @@ static void refuses_attention_that_looks_ahead(void **state)
 	refused_model(&l, ENOTSUP, "see later ones");
 }
 
+/* ---- encoders ---- */
+
+static void reads_a_bert(void **state)
+{
+	const struct model_layer *layer;
+	struct loaded l;
+
+	(void)state;
+	load_case(&l, "bert");
+	layer = &l.model->layers[2];
+	assert_true(l.model->is_encoder);
+	assert_int_equal(l.model->pooling, POOLING_MEAN);
+	assert_null(l.model->output);
+	assert_int_equal(l.model->position_embd->n_rows, 160);
+	assert_int_equal(l.model->type_embd.n, 96);
+	assert_memory_equal(l.model->type_embd.data,
+			    gguf_find_tensor(l.gguf, "token_types.weight")->data, 96 * 4);
+	assert_int_equal(l.model->embd_norm.bias.n, 96);
+	assert_int_equal(layer->ffn_out_norm.weight.n, 96);
+	assert_int_equal(layer->up_bias.n, 160);
+	assert_int_equal(layer->down_bias.n, 96);
+	assert_int_equal(layer->o_bias.n, 96);
+	assert_null(layer->gate);
+	assert_int_equal(l.model->ropes[layer->rope].n_dims, 0);
+	assert_true(l.model->norm_eps < 1e-11f);
+	unload(&l);
+}
+
+/* What stands after the name of a key or tensor among the maker's N BYTES. */
+static uint8_t *after_name(uint8_t *bytes, size_t n, const char *name)
+{
+	uint8_t *at = memmem(bytes, n, name, strlen(name));
+
+	assert_non_null(at);
+	return at + strlen(name);
+}
+
+static void refuses_a_bert_that_looks_back_only(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "bert");
+	after_name(l.maker.header, l.maker.header_bytes, "bert.attention.causal")[-1] = 'x';
+	refused_model(&l, ENOTSUP, "does not let tokens see later ones");
+}
+
+/* Each tensor of a bert is needed, but for types, of which not all models know any. */
+static void refuses_a_bert_without_a_part(void **state)
+{
+	static const char *const parts[] = {
+		"position_embd.weight",		"token_embd_norm.weight",
+		"token_embd_norm.bias",		"blk.0.attn_q.weight",
+		"blk.1.attn_output.weight",	"blk.2.attn_output_norm.weight",
+		"blk.0.attn_output_norm.bias",	"blk.1.ffn_up.weight",
+		"blk.2.ffn_down.weight",	"blk.0.layer_output_norm.weight",
+		"blk.1.layer_output_norm.bias",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		char sentence[96];
+		struct loaded l;
+
+		(void)snprintf(sentence, sizeof(sentence), "lacks tensor %s", parts[i]);
+		make_case(&l, "bert");
+		after_name(l.maker.tensors, l.maker.tensors_bytes, parts[i])[-1] = 'x';
+		refused_model(&l, EBADMSG, sentence);
+	}
+}
+
+static void refuses_other_positions_than_the_context_has(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "bert");
+	after_name(l.maker.header, l.maker.header_bytes, "bert.context_length")[4]++;
+	refused_model(
+		&l, EBADMSG,
+		"position_embd.weight is 96 x 160 x 1 and the hyper-parameters want 96 x 161");
+}
+
+static void refuses_types_of_another_width(void **state)
+{
+	static const uint64_t dims[] = {64, 3};
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "bert");
+	memcpy(after_name(l.maker.tensors, l.maker.tensors_bytes, "token_types.weight") + 4, dims,
+	       sizeof(dims));
+	refused_model(&l, EBADMSG, "token_types.weight is 64 x 3 x 1");
+}
+
+static void refuses_the_head_of_a_ranking_bert(void **state)
+{
+	static const uint64_t dims[] = {96, 96};
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "bert");
+	gguf_maker_tensor(&l.maker, "cls.weight", TENSOR_F32, 2, dims, NULL, 96 * 96 * 4);
+	refused_model(&l, ENOTSUP, "1 tensors that architecture bert does not explain");
+}
+
+static void refuses_a_bert_of_experts(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	make_case(&l, "bert");
+	gguf_maker_u32(&l.maker, "bert.expert_count", 4);
+	refused_model(&l, ENOTSUP, "a mixture of 4 experts");
+}
+
 static void refuses_a_scale_of_nothing(void **state)
 {
 	struct loaded l;
@@ -657,6 +773,13 @@ int main(void)
 		cmocka_unit_test(refuses_attention_that_cools_down),
 		cmocka_unit_test(refuses_attention_that_looks_ahead),
 		cmocka_unit_test(refuses_a_scale_of_nothing),
+		cmocka_unit_test(reads_a_bert),
+		cmocka_unit_test(refuses_a_bert_that_looks_back_only),
+		cmocka_unit_test(refuses_a_bert_without_a_part),
+		cmocka_unit_test(refuses_other_positions_than_the_context_has),
+		cmocka_unit_test(refuses_types_of_another_width),
+		cmocka_unit_test(refuses_the_head_of_a_ranking_bert),
+		cmocka_unit_test(refuses_a_bert_of_experts),
 		cmocka_unit_test(refuses_a_window_beyond_every_context),
 		cmocka_unit_test(refuses_a_fused_matrix_of_other_size),
 		cmocka_unit_test(reads_experts),

@@ -32,6 +32,26 @@ static int check_number(const struct engine *engine, const char *what, uint32_t 
 			 what, value, max);
 }
 
+/*
+ * An encoder sees its texts whole: a step holds the longest, with all of its results. There are no
+ * positions beyond those it has learned.
+ */
+static int fill_encoder_numbers(struct engine *engine)
+{
+	struct engine_params *params = &engine->params;
+	uint32_t most = MIN(engine->model->n_ctx_train, (uint32_t)BATCH_MAX);
+
+	if (params->n_ctx > most)
+		return log_error(engine->log, EINVAL,
+				 "a context of %" PRIu32
+				 " is too much: %s takes texts of at most %" PRIu32 " tokens",
+				 params->n_ctx, gguf_name(engine->gguf), most);
+	if (params->n_ctx == 0)
+		params->n_ctx = most;
+	params->n_batch = params->n_outputs = MAX(params->n_ctx, params->n_sessions);
+	return 0;
+}
+
 static int fill_numbers(struct engine *engine)
 {
 	struct engine_params *params = &engine->params;
@@ -47,6 +67,8 @@ static int fill_numbers(struct engine *engine)
 		r = check_number(engine, "a number of outputs", params->n_outputs, OUTPUTS_MAX);
 	if (r == 0)
 		r = check_number(engine, "a number of parts", params->n_parts, ENGINE_PARTS_MAX);
+	if (r == 0 && engine->model->is_encoder)
+		r = fill_encoder_numbers(engine);
 	if (r < 0)
 		return r;
 	if (params->n_ctx == 0)
@@ -168,6 +190,19 @@ int engine_check_memory(const struct engine *engine)
 
 /* ---- reading and planning ---- */
 
+/* An encoder makes embeddings and nothing else, which who only asks about it need not know. */
+static int settle_purpose(struct engine *engine, const struct engine_params *params)
+{
+	if (!engine->model->is_encoder || params->embeddings)
+		return 0;
+	engine->params.embeddings = true;
+	if (params->plan_only)
+		return 0;
+	return log_error(engine->log, ENOTSUP,
+			 "%s is an encoder, which makes embeddings and no text: use slm embed",
+			 gguf_name(engine->gguf));
+}
+
 static int read_model(struct engine *engine, const struct engine_params *params)
 {
 	int r;
@@ -176,10 +211,12 @@ static int read_model(struct engine *engine, const struct engine_params *params)
 	if (r == 0)
 		r = model_create(engine->gguf, engine->log, &engine->model);
 	if (r == 0)
+		r = settle_purpose(engine, params);
+	if (r == 0)
 		r = engine_adapters_open(engine, params);
 	if (r == 0)
 		r = graph_build_adapted(engine->model,
-					params->embeddings ? GRAPH_EMBEDDINGS : GRAPH_LOGITS,
+					engine->params.embeddings ? GRAPH_EMBEDDINGS : GRAPH_LOGITS,
 					engine->low_rank, engine->log, &engine->graph);
 	if (r == 0)
 		r = fill_numbers(engine);
@@ -284,9 +321,12 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 	_cleanup_(engine_destroy_p) struct engine *engine = new_engine(params);
 	int r;
 
+	struct engine_params asked = *params;
+
 	if (!engine)
 		return log_oom(params->log, "estimating the model");
-	r = read_model(engine, params);
+	asked.plan_only = true;
+	r = read_model(engine, &asked);
 	if (r == 0)
 		r = device_list_create(DEVICES_NATIVE, engine->log, &engine->device_list);
 	if (r < 0)

@@ -158,6 +158,8 @@ static void keep_prefix(struct session *session, size_t n, size_t n_wanted)
 	/* All evaluated, results at hand: nothing to do. */
 	if (n == n_wanted && session->n_done == n && session->has_result)
 		return;
+	if (session->engine->model->is_encoder)
+		n = 0;
 	/* The last token is evaluated again for its results. */
 	if (n == n_wanted)
 		n--;
@@ -232,7 +234,7 @@ int session_append(struct session *session, int32_t token)
 	if (array_reserve(&session->tokens, &session->capacity, n, sizeof(token)) < 0)
 		return log_oom(session->engine->log, "taking in the text");
 	session->tokens[session->n_tokens++] = token;
-	session->has_result = false;
+	keep_prefix(session, session->n_done, session->n_tokens);
 	return 0;
 }
 

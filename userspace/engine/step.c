@@ -176,6 +176,18 @@ static uint32_t widest_table(const struct engine *engine, struct session *const 
 	return (uint32_t)div_up(longest, KV_PAGE);
 }
 
+/*
+ * How many of ROOM rows a session may take while LEFT of them want some. Those that only decode leave
+ * most of their share to those that prefill; an encoder's text goes into one step, this one or a later.
+ */
+static size_t share_of(const struct engine *engine, const struct session *session, size_t room,
+		       uint32_t left)
+{
+	if (engine->model->is_encoder)
+		return pending(session) <= room ? pending(session) : 0;
+	return MAX(room / left, 1);
+}
+
 static int gather(struct engine *engine, struct session *const *sessions, uint32_t n_sessions,
 		  struct step *step)
 {
@@ -190,8 +202,8 @@ static int gather(struct engine *engine, struct session *const *sessions, uint32
 
 		if (pending(sessions[i]) == 0)
 			continue;
-		/* Those that only decode leave most of their share to those that prefill. */
-		r = add_session(engine, step, sessions[i], MAX(room / left, 1));
+		r = add_session(engine, step, sessions[i],
+				share_of(engine, sessions[i], room, left));
 		if (r < 0)
 			return r;
 		left--;

@@ -217,6 +217,10 @@ static int read_flags(struct reader *reader)
 		r = read_flag(reader, KEY("add_eos_token"), &params->add_eos);
 	if (r == 0)
 		r = read_flag(reader, KEY("add_space_prefix"), &params->add_space_prefix);
+	if (r == 0)
+		r = read_flag(reader, KEY("normalizer.lowercase"), &params->lower_case);
+	if (r == 0)
+		r = read_flag(reader, KEY("normalizer.strip_accents"), &params->strip_accents);
 	return r;
 }
 

@@ -57,6 +57,8 @@ static uint64_t positions_seen(const struct op *op, uint64_t n_tokens, uint64_t 
 {
 	uint64_t sum = 0;
 
+	if (op->sees_all)
+		return n_tokens * (depth + n_tokens);
 	for (uint64_t t = 0; t < n_tokens; t++) {
 		uint64_t n = depth + t + 1;
 
@@ -99,11 +101,13 @@ static uint64_t op_weight_bytes(const struct op *op, uint64_t rows)
 {
 	uint64_t bytes = 0;
 
-	if (op->kind == OP_EMBED)
-		return rows * tensor_row_bytes(op->weight[0]->type, op->weight[0]->n_cols);
 	for (uint32_t i = 0; i < op->n_weights; i++) {
 		const struct matrix *matrix = op->weight[i];
 
+		if (op->kind == OP_EMBED) {
+			bytes += rows * tensor_row_bytes(matrix->type, matrix->n_cols);
+			continue;
+		}
 		/* At worst every token uses other experts. */
 		bytes += op->n_used > 0 ? matrix_bytes(matrix) / matrix->n_experts *
 						  MIN(rows * op->n_used, matrix->n_experts)

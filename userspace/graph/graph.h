@@ -22,9 +22,11 @@ enum {
 };
 
 enum op_kind {
-	/* out[0] = scale * row token[t] of weight[0] */
+	/* out[0] = scale * row token[t] of weight[0] (+ bias[0]) (+ row position[t] of weight[1],
+	 * where there are two) */
 	OP_EMBED,
-	/* out[0] = normed(in[0]) (+ add), normed(x) = x / sqrt(mean(x^2) + eps) * norm */
+	/* out[0] = normed(in[0]) (+ add), normed(x) = x / sqrt(mean(x^2) + eps) * norm; with
+	 * norm_bias, (x - mean(x)) / sqrt(variance(x) + eps) * norm + norm_bias */
 	OP_NORM,
 	/* out[i] = scale * (weight[i] x (+ bias[i])) (+ add, only where n_weights is 1),
 	 * x = normed(in[0]) if norm is set, else in[0] */
@@ -35,7 +37,8 @@ enum op_kind {
 	 * out[0] = q; k and v of the token go to the layer's cache at the token's position. */
 	OP_ROPE,
 	/* in[0] = q; out[0] = per head, softmax(scale q K) V over the cached positions of
-	 * the token's sequence that its window shows, its own included */
+	 * the token's sequence that its window shows, its own included; where sees_all (and there
+	 * is no window), those of its run's later rows too */
 	OP_ATTENTION,
 	/* out[0] = the rows of in[0] whose results are wanted, in the order of the step's outputs */
 	OP_SELECT,
@@ -55,7 +58,7 @@ enum op_kind {
 	/* Each value I of in, in place (out is in): column c times the step's scale of the row for
 	 * adapter adapters[I][c]; 0 where that is 0, whatever was there */
 	OP_ADAPT,
-	/* out[0] = act(in[0]) * in[1] */
+	/* out[0] = act(in[0]) (* in[1]) */
 	OP_GATE,
 	OP_KINDS,
 };
@@ -90,6 +93,7 @@ struct op {
 	struct vector bias[OP_WEIGHTS_MAX];	/* n == 0: none */
 	struct vector adapters[OP_WEIGHTS_MAX]; /* OP_ADAPT: of each column, as a float */
 	struct vector norm;
+	struct vector norm_bias; /* OP_NORM only; n == 0: none */
 	float eps;
 	float scale; /* OP_EMBED, OP_MATMUL, OP_ATTENTION, OP_MIX */
 	enum activation activation;
@@ -100,6 +104,7 @@ struct op {
 	uint32_t n_head_kv;
 	uint32_t head_dim;
 	uint32_t window;   /* 0: all */
+	bool sees_all;	   /* OP_ATTENTION */
 	uint32_t rope;	   /* index into model->ropes */
 	uint32_t kv_group; /* layers of one group keep the same positions */
 	struct vector q_norm, k_norm;
@@ -128,7 +133,7 @@ const char *op_kind_name(enum op_kind kind);
 
 /* What a graph computes for each wanted row. */
 enum graph_result {
-	GRAPH_LOGITS,	  /* of the next token, [n_vocab] */
+	GRAPH_LOGITS,	  /* of the next token, [n_vocab]; of encoders, as below */
 	GRAPH_EMBEDDINGS, /* the hidden state after the last norm, [n_embd]: no head */
 };
 

@@ -70,8 +70,10 @@ static int32_t embed(struct builder *b)
 	const struct model *model = b->graph->model;
 	struct op op = new_op(OP_EMBED, -1, NO_VALUE);
 
-	op.n_weights = 1;
+	op.n_weights = model->position_embd ? 2 : 1;
 	op.weight[0] = model->token_embd;
+	op.weight[1] = model->position_embd;
+	op.bias[0] = model->type_embd;
 	op.scale = model->embedding_scale;
 	op.out[0] = add_value(b, "x", ROWS_TOKENS, model->n_embd);
 	add_op(b, &op);
@@ -88,6 +90,19 @@ static int32_t norm_add(struct builder *b, int32_t layer, int32_t in, struct vec
 	op.eps = model->norm_eps;
 	op.add = add;
 	op.out[0] = add_value(b, "x", rows_of(b, in), norm.n);
+	add_op(b, &op);
+	return op.out[0];
+}
+
+static int32_t layer_norm(struct builder *b, int32_t layer, int32_t in,
+			  const struct layer_norm *norm)
+{
+	struct op op = new_op(OP_NORM, layer, in);
+
+	op.norm = norm->weight;
+	op.norm_bias = norm->bias;
+	op.eps = b->graph->model->norm_eps;
+	op.out[0] = add_value(b, "x", rows_of(b, in), norm->weight.n);
 	add_op(b, &op);
 	return op.out[0];
 }
@@ -275,6 +290,7 @@ static int32_t attention_block(struct builder *b, int32_t i, const struct model_
 
 	attention = new_op(OP_ATTENTION, i, rope.out[0]);
 	set_heads(graph, &attention, layer);
+	attention.sees_all = graph->model->is_encoder;
 	attention.out[0] = add_value(b, "heads", ROWS_TOKENS, layer->q->n_rows);
 	add_op(b, &attention);
 	return attention.out[0];
@@ -366,6 +382,24 @@ static int32_t ffn_block(struct builder *b, int32_t i, const struct model_layer 
 	return norm_add(b, i, y, layer->post_ffn_norm, x);
 }
 
+/* Encoders norm the residual stream after each addition, not what goes into a block. */
+static int32_t encoder_block(struct builder *b, int32_t i, const struct model_layer *layer,
+			     int32_t heads, int32_t x)
+{
+	struct op gate;
+	int32_t y;
+
+	x = matmul(b, i, heads, layer->o, layer->o_bias, x, "x");
+	x = layer_norm(b, i, x, &layer->attn_out_norm);
+	y = matmul(b, i, x, layer->up, layer->up_bias, NO_VALUE, "ff");
+	gate = new_op(OP_GATE, i, y);
+	gate.activation = b->graph->model->activation;
+	gate.out[0] = y;
+	add_op(b, &gate);
+	x = matmul(b, i, y, layer->down, layer->down_bias, x, "x");
+	return layer_norm(b, i, x, &layer->ffn_out_norm);
+}
+
 static int32_t layer_block(struct builder *b, uint32_t i, int32_t x)
 {
 	const struct model *model = b->graph->model;
@@ -377,6 +411,8 @@ static int32_t layer_block(struct builder *b, uint32_t i, int32_t x)
 		heads = select_outputs(b, (int32_t)i, heads);
 		x = select_outputs(b, (int32_t)i, x);
 	}
+	if (model->is_encoder)
+		return encoder_block(b, (int32_t)i, layer, heads, x);
 	x = attention_output(b, (int32_t)i, layer, heads, x);
 	return ffn_block(b, (int32_t)i, layer, x);
 }
@@ -408,10 +444,14 @@ int graph_build_adapted(const struct model *model, enum graph_result result,
 	graph->n_matrices = adapters ? adapters->n_matrices : model->n_matrices;
 	graph->n_adapters = adapters ? adapters->n_adapters : 0;
 	x = embed(&b);
+	if (model->is_encoder)
+		x = layer_norm(&b, -1, x, &model->embd_norm);
 	for (uint32_t i = 0; i < model->n_layers; i++)
 		x = layer_block(&b, i, x);
-	graph->result = result == GRAPH_LOGITS ? head_block(&b, x)
-					       : norm_add(&b, -1, x, model->output_norm, NO_VALUE);
+	graph->result = model->is_encoder ? x
+			: result == GRAPH_LOGITS
+				? head_block(&b, x)
+				: norm_add(&b, -1, x, model->output_norm, NO_VALUE);
 	if (b.error < 0)
 		return log_oom(log, "building the graph");
 	*ret_graph = TAKE(graph);

@@ -49,6 +49,8 @@ static const char *notes_of(const struct op *op, char notes[static SHAPE_MAX])
 			      op->n_head, op->n_head_kv, op->head_dim);
 	if (op->kind == OP_ATTENTION && op->window > 0)
 		n += snprintf(notes + n, (size_t)(SHAPE_MAX - n), ", window %" PRIu32, op->window);
+	if (op->sees_all)
+		n += snprintf(notes + n, (size_t)(SHAPE_MAX - n), ", sees all");
 	if (op->kind != OP_NORM && op->norm.n > 0)
 		n += snprintf(notes + n, (size_t)(SHAPE_MAX - n), "norm first");
 	if (op->add != NO_VALUE)

@@ -146,6 +146,7 @@ static int read_gemma3(struct reader *reader)
 }
 
 static const struct arch archs[] = {
+	{.name = "bert", .is_encoder = true, .activation = ACTIVATION_GELU_TANH},
 	{.name = "llama", .rope_style = ROPE_PAIRS, .experts = EXPERTS_OF_USED},
 	{.name = "mistral3", .rope_style = ROPE_PAIRS},
 	{.name = "smollm3", .rope_style = ROPE_PAIRS, .read = read_smollm3},

@@ -88,7 +88,10 @@ static int read_scales(struct reader *reader)
 	struct model *model = reader->model;
 	int r;
 
-	r = reader_f32(reader, "attention.layer_norm_rms_epsilon", 1e-5f, &model->norm_eps);
+	r = reader_f32(reader,
+		       reader->arch->is_encoder ? "attention.layer_norm_epsilon"
+						: "attention.layer_norm_rms_epsilon",
+		       reader->arch->is_encoder ? 1e-12f : 1e-5f, &model->norm_eps);
 	if (r == 0)
 		r = read_scale(reader, "attention.scale", 1 / sqrtf((float)model->head_dim),
 			       &model->attention_scale);
@@ -145,10 +148,27 @@ static int read_pooling(struct reader *reader)
 	return 0;
 }
 
+/* Encoders let tokens see later ones, all others do not. */
+static int read_direction(struct reader *reader)
+{
+	bool causal;
+	int r = reader_bool(reader, "attention.causal", true, &causal);
+
+	if (r < 0)
+		return r;
+	reader->model->is_encoder = reader->arch->is_encoder;
+	if (causal != reader->arch->is_encoder)
+		return 0;
+	return log_error(
+		reader->log, ENOTSUP, "%s %s, which this version cannot compute in architecture %s",
+		gguf_name(reader->gguf),
+		causal ? "does not let tokens see later ones" : "lets tokens see later ones",
+		reader->arch->name);
+}
+
 static int read_sizes(struct reader *reader)
 {
 	struct model *model = reader->model;
-	bool causal;
 	int r;
 
 	r = reader_size(reader, "block_count", MODEL_LAYERS_MAX, &model->n_layers);
@@ -166,13 +186,7 @@ static int read_sizes(struct reader *reader)
 		r = read_pooling(reader);
 	if (r == 0)
 		r = refuse_unknown_keys(reader);
-	if (r == 0)
-		r = reader_bool(reader, "attention.causal", true, &causal);
-	if (r < 0 || causal)
-		return r;
-	return log_error(reader->log, ENOTSUP,
-			 "%s lets tokens see later ones: it makes embeddings, not text",
-			 gguf_name(reader->gguf));
+	return r < 0 ? r : read_direction(reader);
 }
 
 static bool has_experts(const struct reader *reader, uint32_t layer)
@@ -263,7 +277,7 @@ static int read_fused_qkv(struct reader *reader, uint32_t i, uint32_t n_q, uint3
 	return 0;
 }
 
-static int read_attention(struct reader *reader, uint32_t i)
+int reader_attention(struct reader *reader, uint32_t i)
 {
 	const struct model *model = reader->model;
 	struct model_layer *layer = &model->layers[i];
@@ -272,9 +286,7 @@ static int read_attention(struct reader *reader, uint32_t i)
 	uint32_t n = model->n_embd;
 	int r;
 
-	r = reader_vector(reader, false, n, &layer->attn_norm, "blk.%u.attn_norm.weight", i);
-	if (r == 0)
-		r = (is_fused ? read_fused_qkv : read_apart_qkv)(reader, i, n_q, n_kv);
+	r = (is_fused ? read_fused_qkv : read_apart_qkv)(reader, i, n_q, n_kv);
 	if (r == 0)
 		r = reader_matrix(reader, false, n_q, n, &layer->o, "blk.%u.attn_output.weight", i);
 	if (r == 0)
@@ -331,6 +343,18 @@ static int read_ffn(struct reader *reader, uint32_t i)
 	return r;
 }
 
+static int read_layer(struct reader *reader, uint32_t i)
+{
+	const struct model *model = reader->model;
+	int r;
+
+	r = reader_vector(reader, false, model->n_embd, &model->layers[i].attn_norm,
+			  "blk.%u.attn_norm.weight", i);
+	if (r == 0)
+		r = reader_attention(reader, i);
+	return r < 0 ? r : read_ffn(reader, i);
+}
+
 static int read_layers(struct reader *reader)
 {
 	int r = 0;
@@ -338,9 +362,8 @@ static int read_layers(struct reader *reader)
 	for (uint32_t i = 0; i < reader->model->n_layers && r == 0; i++) {
 		r = read_layer_sizes(reader, i);
 		if (r == 0)
-			r = read_attention(reader, i);
-		if (r == 0)
-			r = read_ffn(reader, i);
+			r = (reader->arch->is_encoder ? reader_encoder_layer : read_layer)(reader,
+											   i);
 	}
 	return r;
 }
@@ -362,6 +385,8 @@ static int read_ends(struct reader *reader)
 			  "token_embd.weight");
 	if (r < 0)
 		return r;
+	if (reader->arch->is_encoder)
+		return reader_encoder_ends(reader);
 	r = reader_vector(reader, false, model->n_embd, &model->output_norm, "output_norm.weight");
 	if (r < 0)
 		return r;
@@ -424,7 +449,7 @@ static int read_model(struct reader *reader)
 		r = read_sizes(reader);
 	if (r == 0)
 		r = reader_allocate(reader);
-	if (r == 0)
+	if (r == 0 && !reader->arch->is_encoder)
 		r = reader_rope(reader);
 	if (r == 0)
 		r = read_ends(reader);

@@ -43,6 +43,11 @@ struct vector {
 	uint32_t n;
 };
 
+/* (x - mean) / sqrt(variance + eps) * weight + bias */
+struct layer_norm {
+	struct vector weight, bias;
+};
+
 enum rope_style {
 	ROPE_PAIRS,  /* rotates (0,1), (2,3), ... */
 	ROPE_HALVES, /* rotates (0, n/2), (1, n/2 + 1), ... (NEOX) */
@@ -90,16 +95,21 @@ struct model_layer {
 	uint32_t rope;	 /* index into model->ropes */
 	struct vector attn_norm, ffn_norm;
 	struct vector q_norm, k_norm; /* [head_dim]: of each head; or over all heads at once */
-	struct vector post_attn_norm, post_ffn_norm;
-	struct vector q_bias, k_bias, v_bias, o_bias;
+	struct vector post_attn_norm, post_ffn_norm;   /* of what a block adds */
+	struct layer_norm attn_out_norm, ffn_out_norm; /* encoders: of what it is added to, too */
+	struct vector q_bias, k_bias, v_bias, o_bias, up_bias, down_bias;
 	const struct matrix *q, *k, *v, *o;
-	const struct matrix *router;	       /* n_experts rows, or NULL: one dense block */
-	const struct matrix *gate, *up, *down; /* of n_experts each where there is a router */
+	const struct matrix *router; /* n_experts rows, or NULL: one dense block */
+	/* Of n_experts each where there is a router. Encoders have no gate: down act(up x + bias). */
+	const struct matrix *gate, *up, *down;
 };
 
 struct model {
 	const struct gguf *gguf;
 	const char *arch; /* "llama", "gemma3", ... */
+	/* A token sees the whole text, not only what is before it; there is no head, so that what
+	 * comes out are hidden states. */
+	bool is_encoder;
 	uint32_t n_layers;
 	uint32_t n_embd;
 	uint32_t n_vocab;
@@ -119,9 +129,13 @@ struct model {
 	uint32_t n_ropes;
 	struct vector output_norm;
 	const struct matrix *token_embd; /* n_vocab rows of n_embd */
-	const struct matrix *output;	 /* the same object as token_embd when tied */
-	struct model_layer *layers;	 /* [n_layers] */
-	struct matrix *matrices;	 /* [n_matrices], every matrix that is used */
+	const struct matrix *output; /* the same object as token_embd when tied; encoders: NULL */
+	/* Encoders add these to a token's row, then comes embd_norm. */
+	const struct matrix *position_embd; /* n_ctx_train rows: contexts are no longer than that */
+	struct vector type_embd;	    /* of type 0 */
+	struct layer_norm embd_norm;
+	struct model_layer *layers; /* [n_layers] */
+	struct matrix *matrices;    /* [n_matrices], every matrix that is used */
 	uint32_t n_matrices;
 	uint64_t n_parameters;
 	float *vectors; /* what every struct vector points into */

@@ -303,11 +303,33 @@ int reader_vector(struct reader *reader, bool optional, uint32_t n, struct vecto
 	return 0;
 }
 
+int reader_first_row(struct reader *reader, uint32_t n_cols, struct vector *ret, const char *name)
+{
+	const struct gguf_tensor *tensor = gguf_find_tensor(reader->gguf, name);
+	float *data = reader->model->vectors + reader->vectors_at;
+	int r;
+
+	if (!tensor)
+		return log_error(reader->log, EBADMSG, "%s lacks tensor %s, which a model needs",
+				 gguf_name(reader->gguf), name);
+	r = check_type(reader, tensor);
+	if (r < 0)
+		return r;
+	if (!has_shape(tensor, n_cols, (uint32_t)MIN(tensor->dims[1], UINT32_MAX), 1))
+		return wrong_shape(reader, tensor, n_cols, 1, 1);
+	tensor_row_to_float(tensor->type, tensor->data, data, n_cols);
+	*ret = (struct vector){data, n_cols};
+	reader->vectors_at += n_cols;
+	reader->model->n_parameters += n_cols;
+	reader->n_used++;
+	return 0;
+}
+
 int reader_allocate(struct reader *reader)
 {
 	struct model *model = reader->model;
 	size_t n_tensors = gguf_n_tensors(reader->gguf);
-	uint64_t n = 0;
+	uint64_t n = model->n_embd; /* for reader_first_row() */
 
 	for (size_t i = 0; i < n_tensors; i++) {
 		const struct gguf_tensor *tensor = gguf_tensor(reader->gguf, i);

@@ -31,6 +31,7 @@ struct arch {
 	const char *name;
 	enum rope_style rope_style;
 	enum activation activation;
+	bool is_encoder;     /* read by model_encoder.c */
 	bool has_gate_in_up; /* ffn_up holds the gate's rows, then its own */
 	enum arch_experts experts;
 	/* Reads what it has of its own, after all that the others have too; NULL: nothing. */
@@ -96,9 +97,19 @@ int reader_parts(struct reader *reader, uint32_t n_cols, const struct matrix_par
 int reader_vector(struct reader *reader, bool optional, uint32_t n, struct vector *ret,
 		  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The first row of the matrix of that name, as floats. */
+int reader_first_row(struct reader *reader, uint32_t n_cols, struct vector *ret, const char *name);
+
 /* ---- parts ---- */
 
 /* model->ropes[0], from the keys of the file (model_rope.c). */
 int reader_rope(struct reader *reader);
+
+/* What is around the layers of an encoder, and in layer I, whose sizes are known (model_encoder.c). */
+int reader_encoder_ends(struct reader *reader);
+int reader_encoder_layer(struct reader *reader, uint32_t i);
+
+/* Queries, keys and values with their biases, and the output matrix with its own (model.c). */
+int reader_attention(struct reader *reader, uint32_t i);
 
 #endif

@@ -123,13 +123,17 @@ static void set_kind(struct token_table *table, const char *text, uint8_t kind)
 static int32_t default_role(const struct tokenizer_params *params, const struct token_table *table,
 			    enum token_role role)
 {
-	static const uint8_t spm[] = {[TOKEN_BOS] = 1, [TOKEN_EOS] = 2, [TOKEN_UNK] = 0};
+	static const int8_t spm[TOKEN_ROLES] = {[TOKEN_BOS] = 1, [TOKEN_EOS] = 2};
+	static const int8_t bert[TOKEN_ROLES] = {
+		[TOKEN_BOS] = 101, [TOKEN_UNK] = 100, [TOKEN_SEP] = 102, [TOKEN_MASK] = 103};
+	bool is_bert = span_is(params->model, "bert");
 	uint32_t token = 11;
 
-	if (span_is(params->model, "llama")) {
-		if (role != TOKEN_BOS && role != TOKEN_EOS && role != TOKEN_UNK)
+	if (is_bert || span_is(params->model, "llama")) {
+		token = (uint32_t)(is_bert ? bert : spm)[role];
+		/* 0 is the padding of the one and the unknown token of the other. */
+		if (token == 0 && role != (is_bert ? TOKEN_PAD : TOKEN_UNK))
 			return TOKEN_NONE;
-		token = spm[role];
 		return token < table->n ? (int32_t)token : TOKEN_NONE;
 	}
 	if ((role != TOKEN_BOS && role != TOKEN_EOS) || token >= table->n)

@@ -26,7 +26,7 @@ static struct spm *spm_of(const struct token_model *model)
 }
 
 /* U+2581 stands for a blank. */
-static size_t spm_decode(struct span text, char *out)
+size_t spm_decode(struct span text, char *out)
 {
 	size_t size = 0;
 

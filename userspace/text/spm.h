@@ -11,4 +11,7 @@
 
 extern const struct token_model_ops spm_ops;
 
+/* What a token's TEXT stands for: token_model_ops.decode of all kinds that write blanks as U+2581. */
+size_t spm_decode(struct span text, char *out);
+
 #endif

@@ -22,6 +22,7 @@ struct token_model {
 	const struct token_table *table;
 	bool add_bos; /* where the file does not say */
 	bool add_space_prefix;
+	bool encloses; /* add_special: BOS before and SEP after, whatever the file says */
 };
 
 struct token_model_ops {

@@ -15,6 +15,7 @@
 #include "token_table.h"
 #include "tokenizer.h"
 #include "utf8.h"
+#include "wordpiece.h"
 
 struct tokenizer {
 	struct token_table table;
@@ -23,6 +24,7 @@ struct tokenizer {
 	int32_t roles[TOKEN_ROLES];
 	bool add_bos;
 	bool add_eos;
+	bool add_sep;
 	bool add_space_prefix;
 };
 
@@ -32,7 +34,7 @@ DEFINE_CLEANUP(struct tokenizer, tokenizer_destroy)
 
 static const struct token_model_ops *find_model(struct span name)
 {
-	static const struct token_model_ops *const models[] = {&bpe_ops, &spm_ops};
+	static const struct token_model_ops *const models[] = {&bpe_ops, &spm_ops, &wordpiece_ops};
 
 	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
 		if (span_is(name, models[i]->name))
@@ -51,8 +53,9 @@ static int set_flags(struct tokenizer *tokenizer, const struct tokenizer_params 
 {
 	const struct token_model *model = tokenizer->model;
 
-	tokenizer->add_bos = flag_or(params->add_bos, model->add_bos);
-	tokenizer->add_eos = flag_or(params->add_eos, false);
+	tokenizer->add_bos = model->encloses || flag_or(params->add_bos, model->add_bos);
+	tokenizer->add_eos = !model->encloses && flag_or(params->add_eos, false);
+	tokenizer->add_sep = model->encloses;
 	tokenizer->add_space_prefix = model->add_space_prefix &&
 				      flag_or(params->add_space_prefix, true);
 	if (tokenizer->add_bos && tokenizer->roles[TOKEN_BOS] == TOKEN_NONE)
@@ -64,6 +67,11 @@ static int set_flags(struct tokenizer *tokenizer, const struct tokenizer_params 
 		return log_error(
 			log, EBADMSG,
 			"%s: texts are to end with the EOS token, and the file does not say which that is",
+			params->source);
+	if (tokenizer->add_sep && tokenizer->roles[TOKEN_SEP] == TOKEN_NONE)
+		return log_error(
+			log, EBADMSG,
+			"%s: texts are to end with the SEP token, and the file does not say which that is",
 			params->source);
 	return 0;
 }
@@ -98,7 +106,7 @@ int tokenizer_create(const struct tokenizer_params *params, const struct log *lo
 	if (!ops)
 		return log_error(
 			log, ENOTSUP,
-			"%s: the tokenizer '%.*s' is not supported; 'gpt2' and 'llama' are",
+			"%s: the tokenizer '%.*s' is not supported; 'gpt2', 'llama' and 'bert' are",
 			params->source, span_shown(params->model), params->model.data);
 	tokenizer = calloc(1, sizeof(*tokenizer));
 	if (!tokenizer)
@@ -206,6 +214,8 @@ static int encode(const struct tokenizer *tokenizer, struct span text,
 		r = encode_fragments(tokenizer, text.data, &fragments, options->n_plain > 0, list);
 	if (r == 0 && options->add_special && tokenizer->add_eos)
 		r = token_list_add(list, tokenizer->roles[TOKEN_EOS]);
+	if (r == 0 && options->add_special && tokenizer->add_sep)
+		r = token_list_add(list, tokenizer->roles[TOKEN_SEP]);
 	free(fragments.items);
 	return r;
 }

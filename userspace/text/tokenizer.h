@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text to token ids and back, for the two kinds of tokenizers that small models use: byte-level
- * BPE ("gpt2") and SPM ("llama"). Ids are the same as llama.cpp's for the same file and text.
+ * Text to token ids and back, for the kinds of tokenizers that small models use: byte-level
+ * BPE ("gpt2"), SPM ("llama") and WordPiece ("bert"). Ids are the same as llama.cpp's for the same file and text.
  *
  * A tokenizer is immutable: any number of threads may use one.
  */
@@ -33,7 +33,7 @@ int tokenizer_create(const struct tokenizer_params *params, const struct log *lo
 void tokenizer_destroy(struct tokenizer *tokenizer);
 
 struct encode_options {
-	bool add_special;   /* BOS before and EOS after, where the model wants them */
+	bool add_special;   /* BOS before and EOS (SEP) after, where the model wants them */
 	bool parse_special; /* control tokens written out in the text are meant */
 	/*
 	 * But not those that share a byte with one of these ranges, which are in the text's order.

@@ -50,7 +50,7 @@ enum tokenizer_flag {
 
 struct tokenizer_params {
 	const char *source;	/* the file, for messages; never NULL */
-	struct span model;	/* "gpt2" (byte-level BPE) or "llama" (SPM) */
+	struct span model;	/* "gpt2" (byte-level BPE), "llama" (SPM) or "bert" (WordPiece) */
 	struct span pre;	/* the pre-tokenizer of a BPE; no bytes when the file has none */
 	struct span model_name; /* general.name: some rules hang on it */
 	/* [n_tokens], texts as in the file. The array and the texts outlive the tokenizer. */
@@ -65,6 +65,8 @@ struct tokenizer_params {
 	enum tokenizer_flag add_bos;
 	enum tokenizer_flag add_eos;
 	enum tokenizer_flag add_space_prefix;
+	enum tokenizer_flag lower_case;	   /* WordPiece; unset: yes */
+	enum tokenizer_flag strip_accents; /* WordPiece; unset: as lower_case */
 };
 
 /* Params that say nothing: every role TOKEN_NONE, every flag unset, "the model" as source. */

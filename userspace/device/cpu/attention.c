@@ -187,6 +187,15 @@ static void load_queries(const struct cpu_run *run, const struct op *op,
 	memset(tile->acc, 0, (size_t)tile->width * op->head_dim * sizeof(float));
 }
 
+/* The end of what the item's row ROW, of those of the step, sees. */
+static uint32_t end_of_sight(const struct cpu_run *run, const struct op *op,
+			     const struct attention_item *item, uint32_t row)
+{
+	if (op->sees_all)
+		return item->run->first_position + item->run->n_rows;
+	return run->step->positions[row] + 1;
+}
+
 /* Which positions of a page each tile row sees. */
 static void page_limits(const struct cpu_run *run, const struct op *op,
 			const struct attention_item *item, uint32_t page, uint32_t width,
@@ -200,7 +209,7 @@ static void page_limits(const struct cpu_run *run, const struct op *op,
 	for (uint32_t row = 0, w = 0; w < n; row++) {
 		int32_t position = (int32_t)run->step->positions[item->first_row + row];
 		int32_t from = window > 0 ? position - window + 1 - begin : 0;
-		int32_t to = position + 1 - begin;
+		int32_t to = (int32_t)end_of_sight(run, op, item, item->first_row + row) - begin;
 
 		for (uint32_t h = 0; h < item->n_heads; h++, w++) {
 			first[w] = MAX(from, 0);
@@ -215,11 +224,11 @@ static void attend_pages(const struct cpu_run *run, const struct op *op,
 			 uint32_t split, uint32_t n_splits)
 {
 	uint32_t first_position = run->step->positions[item->first_row];
-	uint32_t last_position = run->step->positions[item->first_row + item->n_rows - 1];
+	uint32_t end = end_of_sight(run, op, item, item->first_row + item->n_rows - 1);
 	uint32_t from = op->window > 0 && first_position >= op->window
 				? (first_position - op->window + 1) / KV_PAGE
 				: 0;
-	uint32_t n = last_position / KV_PAGE + 1 - from;
+	uint32_t n = (uint32_t)div_up(end, KV_PAGE) - from;
 
 	for (uint32_t p = from + n * split / n_splits; p < from + n * (split + 1) / n_splits; p++) {
 		struct kv_page page = page_of(run, op, item->run_index, p, item->kv_head);

@@ -206,7 +206,7 @@ static void add_needs(struct scratch_needs *needs, const struct cpu_device *devi
 	uint32_t activations;
 
 	needs->head_dim = MAX(needs->head_dim, op->head_dim);
-	needs->n_cols = MAX(MAX(needs->n_cols, op->norm.n), n_cols);
+	needs->n_cols = MAX(MAX(needs->n_cols, op->norm.n), n_cols); /* embed's positions, too */
 	if (n_cols == 0 || op->kind == OP_EMBED)
 		return;
 	if (op->n_used > 0) {

@@ -99,6 +99,11 @@ struct cpu_kernels {
 	void (*norm)(const float *x, const float *norm, uint32_t n, float eps, const float *add,
 		     float *out);
 
+	/* out = (x - mean) / sqrt(variance + eps) * norm + bias (+ add, if not NULL); out may be
+	 * add */
+	void (*layer_norm)(const float *x, const float *norm, const float *bias, uint32_t n,
+			   float eps, const float *add, float *out);
+
 	/* to[t][r] = scale * (from[t][r] (+ bias[r])) (+ add[t][r]) */
 	void (*store)(const float from[TILE_FLOATS], const struct tile_output *out);
 

@@ -5,23 +5,55 @@
 #include "array.h"
 #include "internal.h"
 
+static void matrix_row(const struct cpu_run *run, const struct matrix *matrix, uint32_t row,
+		       float *out)
+{
+	const uint8_t *data = host_buffer_data(run->segment->params.weights[matrix->id]);
+	uint64_t tile_bytes = packed_tile_bytes(matrix->type, matrix->n_cols);
+
+	packed_tile_row_to_float(matrix->type, data + row / PACKED_ROWS * tile_bytes,
+				 row % PACKED_ROWS, matrix->n_cols, out);
+}
+
+static void add(float *to, const float *x, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		to[i] += x[i];
+}
+
 void cpu_embed(const struct cpu_run *run, const struct op *op, unsigned index)
 {
-	const struct matrix *weight = op->weight[0];
-	const uint8_t *data = host_buffer_data(run->segment->params.weights[weight->id]);
-	uint64_t tile_bytes = packed_tile_bytes(weight->type, weight->n_cols);
+	float *position = run->segment->members[index].row;
+	uint32_t n = op->weight[0]->n_cols;
 	size_t t, last;
 
 	while (thread_pool_next(run->pool, index, cpu_n_rows(run, op), 1, &t, &last)) {
-		uint32_t token = (uint32_t)run->step->tokens[t];
 		float *out = cpu_row(run, op->out[0], (uint32_t)t);
 
-		packed_tile_row_to_float(weight->type, data + token / PACKED_ROWS * tile_bytes,
-					 token % PACKED_ROWS, weight->n_cols, out);
-		for (uint32_t i = 0; i < weight->n_cols; i++)
+		matrix_row(run, op->weight[0], (uint32_t)run->step->tokens[t], out);
+		for (uint32_t i = 0; i < n; i++)
 			out[i] *= op->scale;
+		if (op->bias[0].n > 0)
+			add(out, op->bias[0].data, n);
+		if (op->n_weights == 1)
+			continue;
+		matrix_row(run, op->weight[1], run->step->positions[t], position);
+		add(out, position, n);
 	}
 	thread_pool_barrier(run->pool, index);
+}
+
+static void norm_row(const struct cpu_run *run, const struct op *op, uint32_t t)
+{
+	const float *x = cpu_row(run, op->in[0], t);
+	const float *plus = op->add == NO_VALUE ? NULL : cpu_row(run, op->add, t);
+	float *out = cpu_row(run, op->out[0], t);
+
+	if (op->norm_bias.n > 0)
+		run->kernels->layer_norm(x, op->norm.data, op->norm_bias.data, op->norm.n, op->eps,
+					 plus, out);
+	else
+		run->kernels->norm(x, op->norm.data, op->norm.n, op->eps, plus, out);
 }
 
 void cpu_norm(const struct cpu_run *run, const struct op *op, unsigned index)
@@ -30,10 +62,7 @@ void cpu_norm(const struct cpu_run *run, const struct op *op, unsigned index)
 
 	while (thread_pool_next(run->pool, index, cpu_n_rows(run, op), 4, &first, &last)) {
 		for (uint32_t t = (uint32_t)first; t < last; t++)
-			run->kernels->norm(cpu_row(run, op->in[0], t), op->norm.data, op->norm.n,
-					   op->eps,
-					   op->add == NO_VALUE ? NULL : cpu_row(run, op->add, t),
-					   cpu_row(run, op->out[0], t));
+			norm_row(run, op, t);
 	}
 	thread_pool_barrier(run->pool, index);
 }
@@ -82,11 +111,14 @@ void cpu_adapt(const struct cpu_run *run, const struct op *op, unsigned index)
 static void gate_lanes(const struct cpu_run *run, const struct op *op, uint32_t t, uint32_t first,
 		       uint32_t n)
 {
-	_Alignas(64) float gate[TILE_FLOATS] = {0}, up[TILE_FLOATS] = {0};
+	_Alignas(64) float gate[PACKED_ROWS] = {0}, up[PACKED_ROWS];
 	struct tile_output out = {.to = cpu_row(run, op->out[0], t) + first, .n_rows = 1, .n = n};
 
 	memcpy(gate, cpu_row(run, op->in[0], t) + first, n * sizeof(*gate));
-	memcpy(up, cpu_row(run, op->in[1], t) + first, n * sizeof(*up));
+	for (uint32_t i = 0; i < PACKED_ROWS; i++)
+		up[i] = 1;
+	if (op->in[1] != NO_VALUE)
+		memcpy(up, cpu_row(run, op->in[1], t) + first, n * sizeof(*up));
 	run->kernels->glu(op->activation, gate, up, &out);
 }
 

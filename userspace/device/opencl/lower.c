@@ -151,24 +151,42 @@ static cl_mem values_memory(const struct lowering *low)
 	return opencl_memory(low->params->values);
 }
 
-static int lower_embed(struct lowering *low, const struct op *op)
+/* The rows of tokens are written, those of positions are added to them. */
+static int lower_embed_rows(struct lowering *low, const struct op *op, uint32_t i)
 {
-	const struct matrix *weight = op->weight[0];
+	const struct matrix *weight = op->weight[i];
 	const struct launch launch = {
 		.shape = {.kind = LAUNCH_EMBED, .n_cols = weight->n_cols},
 	};
 	char type[16], name[32];
 	struct args args = {0};
+	cl_uint bias;
+	int r;
 
+	r = add_vector(low, &op->bias[i], &bias);
+	if (r < 0)
+		return r;
 	program_type_name(weight->type, type);
 	(void)snprintf(name, sizeof(name), "embed_%s", type);
 	arg_memory(&args, low->segment->step);
-	arg_memory(&args, weight_memory(low, op, 0));
+	arg_memory(&args, weight_memory(low, op, i));
 	arg_memory(&args, values_memory(low));
+	arg_memory(&args, low->segment->vectors);
 	arg_uint(&args, value_at(low, op->out[0]));
+	arg_uint(&args, bias);
 	arg_uint(&args, weight->n_cols);
-	arg_float(&args, op->scale);
+	arg_float(&args, i == 0 ? op->scale : 1);
+	arg_uint(&args, i);
 	return add_launch(low, name, NULL, &args, &launch);
+}
+
+static int lower_embed(struct lowering *low, const struct op *op)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < op->n_weights && r == 0; i++)
+		r = lower_embed_rows(low, op, i);
+	return r;
 }
 
 static int lower_norm(struct lowering *low, const struct op *op)
@@ -176,10 +194,12 @@ static int lower_norm(struct lowering *low, const struct op *op)
 	const struct launch launch = {.shape = {.kind = LAUNCH_NORM},
 				      .of_outputs = is_of_outputs(low, op)};
 	struct args args = {0};
-	cl_uint norm;
+	cl_uint norm, bias;
 	int r;
 
 	r = add_vector(low, &op->norm, &norm);
+	if (r == 0)
+		r = add_vector(low, &op->norm_bias, &bias);
 	if (r < 0)
 		return r;
 	arg_memory(&args, low->segment->step);
@@ -187,6 +207,7 @@ static int lower_norm(struct lowering *low, const struct op *op)
 	arg_memory(&args, low->segment->vectors);
 	arg_uint(&args, value_at(low, op->in[0]));
 	arg_uint(&args, norm);
+	arg_uint(&args, bias);
 	arg_uint(&args, value_at(low, op->add));
 	arg_uint(&args, value_at(low, op->out[0]));
 	arg_uint(&args, op->norm.n);
@@ -557,6 +578,7 @@ static int lower_attention(struct lowering *low, const struct op *op)
 	arg_uint(&args, op->n_head);
 	arg_uint(&args, op->n_head_kv);
 	arg_uint(&args, op->window);
+	arg_uint(&args, op->sees_all);
 	arg_float(&args, op->scale);
 	arg_uint(&args, op->kv_group);
 	r = add_launch(low, "attention1", segment->tile_tokens > 1 ? many : NULL, &args, &launch);
@@ -692,7 +714,7 @@ static uint64_t count_vectors(const struct segment_params *params)
 	for (uint32_t i = 0; i < params->n_ops; i++) {
 		const struct op *op = &params->graph->ops[params->first_op + i];
 
-		n += op->norm.n + op->q_norm.n + op->k_norm.n;
+		n += op->norm.n + op->norm_bias.n + op->q_norm.n + op->k_norm.n;
 		for (int k = 0; k < OP_WEIGHTS_MAX; k++)
 			n += op->bias[k].n + op->adapters[k].n;
 	}

@@ -172,7 +172,9 @@ static void attend(const struct reference_run *run, uint32_t t, uint32_t head, d
 	float *out = reference_row(run, op->out[0], t) + head * op->head_dim;
 	uint32_t row_run = run->step->row_runs[t], position = run->step->positions[t];
 	uint32_t first = op->window > 0 && position >= op->window ? position - op->window + 1 : 0;
-	uint32_t kv_head = head / (op->n_head / op->n_head_kv), n = position - first + 1;
+	const struct step_run *all = &run->step->runs[row_run];
+	uint32_t end = op->sees_all ? all->first_position + all->n_rows : position + 1;
+	uint32_t kv_head = head / (op->n_head / op->n_head_kv), n = end - first;
 	double sums[1024] = {0};
 
 	for (uint32_t i = 0; i < n; i++) {

@@ -6,19 +6,35 @@
 #include "array.h"
 #include "internal.h"
 
+static void matrix_row(const struct reference_run *run, const struct matrix *matrix, uint32_t row,
+		       float *out)
+{
+	const uint8_t *data = host_buffer_data(run->segment->params.weights[matrix->id]);
+
+	tensor_row_to_float(matrix->type,
+			    data + row * tensor_row_bytes(matrix->type, matrix->n_cols), out,
+			    matrix->n_cols);
+}
+
 void reference_embed(const struct reference_run *run)
 {
-	const struct matrix *weight = run->op->weight[0];
-	const uint8_t *data = host_buffer_data(run->segment->params.weights[weight->id]);
-	uint64_t row_bytes = tensor_row_bytes(weight->type, weight->n_cols);
+	const struct op *op = run->op;
 
 	for (uint32_t t = 0; t < run->n_rows; t++) {
-		float *out = reference_row(run, run->op->out[0], t);
+		float *out = reference_row(run, op->out[0], t), *position = run->segment->row;
 
-		tensor_row_to_float(weight->type, data + (uint32_t)run->step->tokens[t] * row_bytes,
-				    out, weight->n_cols);
-		for (uint32_t i = 0; i < weight->n_cols; i++)
-			out[i] *= run->op->scale;
+		matrix_row(run, op->weight[0], (uint32_t)run->step->tokens[t], out);
+		if (op->n_weights > 1)
+			matrix_row(run, op->weight[1], run->step->positions[t], position);
+		for (uint32_t i = 0; i < op->weight[0]->n_cols; i++) {
+			double sum = (double)out[i] * (double)op->scale;
+
+			if (op->bias[0].n > 0)
+				sum += (double)op->bias[0].data[i];
+			if (op->n_weights > 1)
+				sum += (double)position[i];
+			out[i] = (float)sum;
+		}
 	}
 }
 
@@ -33,6 +49,21 @@ void reference_norm_row(const float *x, const struct vector *norm, float eps, do
 		ret_out[i] = (double)x[i] * scale * (double)norm->data[i];
 }
 
+/* The same about the mean, plus a bias. */
+static void layer_norm_row(const float *x, const struct op *op, double *ret_out)
+{
+	double mean = 0, square = 0, scale;
+
+	for (uint32_t i = 0; i < op->norm.n; i++)
+		mean += (double)x[i] / op->norm.n;
+	for (uint32_t i = 0; i < op->norm.n; i++)
+		square += ((double)x[i] - mean) * ((double)x[i] - mean);
+	scale = 1 / sqrt(square / op->norm.n + (double)op->eps);
+	for (uint32_t i = 0; i < op->norm.n; i++)
+		ret_out[i] = ((double)x[i] - mean) * scale * (double)op->norm.data[i] +
+			     (double)op->norm_bias.data[i];
+}
+
 void reference_norm(const struct reference_run *run)
 {
 	const struct op *op = run->op;
@@ -41,7 +72,12 @@ void reference_norm(const struct reference_run *run)
 		double *normed = run->segment->x;
 		float *out = reference_row(run, op->out[0], t);
 
-		reference_norm_row(reference_row(run, op->in[0], t), &op->norm, op->eps, normed);
+		const float *x = reference_row(run, op->in[0], t);
+
+		if (op->norm_bias.n > 0)
+			layer_norm_row(x, op, normed);
+		else
+			reference_norm_row(x, &op->norm, op->eps, normed);
 		for (uint32_t i = 0; i < op->norm.n; i++) {
 			if (op->add != NO_VALUE)
 				normed[i] += (double)reference_row(run, op->add, t)[i];
@@ -162,11 +198,11 @@ void reference_gate(const struct reference_run *run)
 
 	for (uint32_t t = 0; t < run->n_rows; t++) {
 		const float *gate = reference_row(run, op->in[0], t);
-		const float *up = reference_row(run, op->in[1], t);
+		const float *up = op->in[1] == NO_VALUE ? NULL : reference_row(run, op->in[1], t);
 		float *out = reference_row(run, op->out[0], t);
 
 		for (uint32_t i = 0; i < n_cols; i++)
 			out[i] = (float)(reference_activate(op->activation, (double)gate[i]) *
-					 (double)up[i]);
+					 (up ? (double)up[i] : 1));
 	}
 }

@@ -95,6 +95,42 @@ static void norm_row(const float *x, const float *norm, uint32_t n, float eps, c
 	}
 }
 
+static float mean_of(const float *x, uint32_t n)
+{
+	vf sum = vf_zero();
+
+	for (uint32_t i = 0; i < n; i += 16)
+		sum = vf_add(sum, vf_load_n(x + i, n - i < 16 ? n - i : 16));
+	return vf_sum(sum) / (float)n;
+}
+
+/* The mean goes first: what is left of large, nearly equal numbers is not lost in their squares. */
+static void layer_norm_row(const float *x, const float *norm, const float *bias, uint32_t n,
+			   float eps, const float *add, float *out)
+{
+	vf mean = vf_set1(mean_of(x, n)), squares = vf_zero(), scale, y;
+	float tail[16] = {0};
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		uint32_t left = n - i < 16 ? n - i : 16;
+
+		y = vf_sub(vf_load_n(x + i, left), mean);
+		vf_store_n(tail, y, left);
+		y = left < 16 ? vf_load_n(tail, left) : y;
+		squares = vf_fma(y, y, squares);
+	}
+	scale = vf_set1(1 / sqrtf(vf_sum(squares) / (float)n + eps));
+	for (uint32_t i = 0; i < n; i += 16) {
+		uint32_t left = n - i < 16 ? n - i : 16;
+
+		y = vf_mul(vf_sub(vf_load_n(x + i, left), mean), scale);
+		y = vf_fma(y, vf_load_n(norm + i, left), vf_load_n(bias + i, left));
+		if (add)
+			y = vf_add(y, vf_load_n(add + i, left));
+		vf_store_n(out + i, y, left);
+	}
+}
+
 static void store_rows(const float from[TILE_FLOATS], const struct tile_output *out)
 {
 	vf bias = out->bias ? vf_load_n(out->bias, out->n) : vf_zero();

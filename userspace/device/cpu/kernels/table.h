@@ -14,6 +14,7 @@ const struct cpu_kernels KERNELS = {
 	.matmul = MATMUL_TABLE,
 	.quantize = quantize_row,
 	.norm = norm_row,
+	.layer_norm = layer_norm_row,
 	.store = store_rows,
 	.glu = glu_rows,
 	.rotate = rotate_head,
