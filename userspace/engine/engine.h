@@ -62,8 +62,8 @@ struct engine_params {
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
 	bool embeddings;       /* results are normed hidden states, not logits: embedding.h */
-	bool measures;	       /* as a plan is shown, with predictions, though there is no choice */
-	bool plan_only;	       /* stop at the plan: no vocabulary, no weights, no sessions */
+	bool measures;	/* the devices also where there is nothing to choose, for predictions */
+	bool plan_only; /* stop at the plan: no vocabulary, no weights, no sessions */
 	const struct progress *progress; /* NULL: none */
 	const struct log *log;		 /* outlives the engine */
 };

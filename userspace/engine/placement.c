@@ -171,7 +171,6 @@ static bool has_choice(const struct engine *engine)
 	       !is_one_device(engine->allowed[PHASE_DECODE]);
 }
 
-/* A plan that is only shown is shown with its figures. */
 static int make_plan(struct engine *engine, const struct progress *progress)
 {
 	bool weighs = !engine->split && has_choice(engine);
@@ -180,15 +179,15 @@ static int make_plan(struct engine *engine, const struct progress *progress)
 	engine->has_prediction = false;
 	for (uint32_t i = 0; i < engine->n_entries; i++)
 		engine->plan_devices[i] = (struct plan_device){.name = engine->entries[i]->name};
-	if (weighs || engine->params.plan_only || engine->params.measures)
+	if (engine->split)
+		r = plan_by_split(engine);
+	else if (!weighs)
+		r = plan_without_choice(engine);
+	if (r == 0 && (weighs || engine->params.measures))
 		r = engine_measure_devices(engine, progress);
 	if (r == 0)
 		r = engine_costs_init(engine);
-	if (r < 0)
-		return r;
-	if (engine->split)
-		return plan_by_split(engine);
-	return weighs ? plan_by_cost(engine) : plan_without_choice(engine);
+	return r == 0 && weighs ? plan_by_cost(engine) : r;
 }
 
 /* ---- devices ---- */

@@ -15,14 +15,31 @@ static const char *const kv_types[] = {[KV_F16] = "f16", [KV_Q8_0] = "q8_0", NUL
 static const char *const activation_forms[] = {
 	[ACTIVATIONS_INT8] = "int8", [ACTIVATIONS_FLOAT] = "float", NULL};
 
-#define DEVICE_SPEC                                                                               \
-	{                                                                                         \
-		.name = "device", .kind = OPTION_TEXT,                                            \
-		.offset = offsetof(struct engine_values, device), .value = "LIST",                \
-		.help = "where to run: cpu, reference, opencl, opencl:P.D or part of a device's " \
-			"name; several with commas share the layers. Binding: what cannot be "    \
-			"had is an error",                                                        \
-		.completion = COMPLETE_DEVICES                                                    \
+#define DEVICE_SPEC                                                                        \
+	{.name = "device",                                                                 \
+	 .kind = OPTION_TEXT,                                                              \
+	 .offset = offsetof(struct engine_values, device),                                 \
+	 .value = "LIST",                                                                  \
+	 .help = "where to run: cpu, reference, opencl, opencl:P.D or part of a device's " \
+		 "name; several with commas share the model as suits them best. Binding: " \
+		 "what cannot be had is an error",                                         \
+	 .completion = COMPLETE_DEVICES},                                                  \
+		{.name = "prefill-device",                                                 \
+		 .kind = OPTION_TEXT,                                                      \
+		 .offset = offsetof(struct engine_values, phase_device[PHASE_PREFILL]),    \
+		 .value = "LIST",                                                          \
+		 .help = "the same for prompts only",                                      \
+		 .completion = COMPLETE_DEVICES},                                          \
+		{.name = "decode-device",                                                  \
+		 .kind = OPTION_TEXT,                                                      \
+		 .offset = offsetof(struct engine_values, phase_device[PHASE_DECODE]),     \
+		 .value = "LIST",                                                          \
+		 .help = "the same for answers only",                                      \
+		 .completion = COMPLETE_DEVICES},                                          \
+	{                                                                                  \
+		.name = "split", .kind = OPTION_TEXT,                                      \
+		.offset = offsetof(struct engine_values, split), .value = "SHARES",        \
+		.help = "shares of the weights for the devices of --device, like 60,40"    \
 	}
 #define PLACE_SPECS                                                                            \
 	{.name = "kv-type",                                                                    \
@@ -116,6 +133,13 @@ static int check_values(const struct engine_values *values, const struct log *lo
 		return log_error(log, EINVAL,
 				 "--activations float needs --device reference: the other devices "
 				 "have no such path");
+	if (values->split && !values->device)
+		return log_error(log, EINVAL, "--split needs --device: whose shares are they?");
+	if (values->split &&
+	    (values->phase_device[PHASE_PREFILL] || values->phase_device[PHASE_DECODE]))
+		return log_error(log, EINVAL,
+				 "--split is for both phases: it cannot go with --prefill-device "
+				 "or --decode-device");
 	return 0;
 }
 
@@ -194,6 +218,9 @@ enum exit_code engine_setup_init(struct engine_setup *setup, const struct progra
 	setup->params = (struct engine_params){
 		.model_path = setup->path,
 		.device = values->device,
+		.phase_device = {values->phase_device[PHASE_PREFILL],
+				 values->phase_device[PHASE_DECODE]},
+		.split = values->split,
 		.n_threads = values->n_threads,
 		.n_ctx = values->n_ctx,
 		.n_batch = values->n_batch,

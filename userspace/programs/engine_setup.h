@@ -9,6 +9,8 @@
 
 struct engine_values {
 	const char *device;
+	const char *phase_device[PHASES];
+	const char *split;
 	uint32_t n_threads;
 	uint32_t n_ctx;
 	uint32_t n_batch;

@@ -3,9 +3,11 @@
  * Owns `slm plan`: what `slm run` with the same options would do, shown and not done. The engine
  * makes the plan by the very way it takes when it loads, and stops there.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "array.h"
 #include "cleanup.h"
@@ -19,6 +21,8 @@ DEFINE_CLEANUP(struct plan_report, plan_report_destroy)
 
 struct plan_values {
 	bool json;
+	bool runs;
+	const char *svg;
 };
 
 static const struct option_spec plan_specs[] = {
@@ -27,6 +31,20 @@ static const struct option_spec plan_specs[] = {
 		.kind = OPTION_FLAG,
 		.offset = offsetof(struct plan_values, json),
 		.help = "print one JSON document",
+	},
+	{
+		.name = "run",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct plan_values, runs),
+		.help = "load the model and show what each part takes beside what was predicted",
+	},
+	{
+		.name = "svg",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct plan_values, svg),
+		.value = "FILE",
+		.help = "draw the plan into FILE too",
+		.completion = COMPLETE_FILES,
 	},
 };
 
@@ -40,8 +58,9 @@ static const struct option_table plan_table = {
 const struct options plan_options = {
 	.command = "plan",
 	.synopsis = "MODEL",
-	.text = "Shows where each part of a model would run and how much memory that takes, "
-		"without loading it. Ends with status 4 when it does not fit.",
+	.text = "Shows where each part of a model would run, why, how long that is thought to take "
+		"and how much memory, without loading it. Devices that were not measured before are "
+		"measured first. Ends with status 4 when it does not fit.",
 	.tables = {&plan_table, &engine_options, &general_options},
 	.min_arguments = 1,
 	.max_arguments = 1,
@@ -57,22 +76,6 @@ static json_t *memory_json(const struct engine_estimate *e)
 			 "available_bytes", (json_int_t)e->available_bytes, "fits",
 			 e->total_bytes <= e->available_bytes, "ctx_that_fits",
 			 (int)e->n_ctx_that_fits);
-}
-
-/* What the scheduler knows of the plan; PARAMS outlives it. */
-static int report_create(const struct engine *engine, struct partition_params *params,
-			 struct plan_report **ret_report)
-{
-	const struct phase_plan *plan = &engine_plan(engine)->phases[PHASE_DECODE];
-
-	*params = (struct partition_params){
-		.devices = engine_plan_devices(engine),
-		.work = plan_work_default,
-	};
-	for (uint32_t i = 0; i < plan->n_segments; i++)
-		params->n_devices = MAX(params->n_devices, plan->segments[i].device + 1);
-	return plan_report_create(engine_graph(engine), engine_plan(engine), params, NULL, NULL,
-				  ret_report);
 }
 
 /* The scheduler's document, as it prints it. */
@@ -123,16 +126,13 @@ static void print_memory(const struct engine_estimate *e)
 		(void)printf("a context of %" PRIu32 " would fit\n", e->n_ctx_that_fits);
 }
 
-static enum exit_code print(const struct engine *engine, bool json, const struct log *log)
+static enum exit_code print(const struct engine *engine, const struct plan_report *report,
+			    bool json, const struct log *log)
 {
-	_cleanup_(plan_report_destroy_p) struct plan_report *report = NULL;
 	enum exit_code code = EXIT_CODE_DONE;
 	struct engine_estimate estimate;
-	struct partition_params params;
 
 	engine_memory(engine, &estimate);
-	if (report_create(engine, &params, &report) < 0)
-		return EXIT_CODE_FAILED;
 	if (json) {
 		code = print_json(engine, report, &estimate, log);
 	} else {
@@ -142,6 +142,43 @@ static enum exit_code print(const struct engine *engine, bool json, const struct
 	if (code == EXIT_CODE_DONE && estimate.total_bytes > estimate.available_bytes)
 		code = EXIT_CODE_MEMORY;
 	return code;
+}
+
+static enum exit_code draw(const struct plan_report *report, const char *path,
+			   const struct log *log)
+{
+	FILE *file = fopen(path, "we");
+	int r = file ? plan_print_svg(report, file) : -errno;
+
+	if (file && fclose(file) != 0 && r == 0)
+		r = -errno;
+	if (r == 0)
+		return EXIT_CODE_DONE;
+	(void)log_error(log, -r, "cannot write the picture %s: %s", path, strerror(-r));
+	if (file)
+		(void)unlink(path);
+	return EXIT_CODE_FAILED;
+}
+
+static enum exit_code show(struct engine *engine, const struct plan_values *values,
+			   const struct log *log)
+{
+	_cleanup_(plan_report_destroy_p) struct plan_report *report = NULL;
+	struct plan_measured measured;
+	enum exit_code code = EXIT_CODE_DONE;
+	int r = 0;
+
+	if (values->runs)
+		r = engine_measure(engine, &measured);
+	if (r == 0)
+		r = plan_report_create(engine_graph(engine), engine_plan(engine),
+				       engine_costs(engine), engine_prediction(engine),
+				       values->runs ? &measured : NULL, &report);
+	if (r < 0)
+		return exit_code_of(STAGE_RUN, r);
+	if (values->svg)
+		code = draw(report, values->svg, log);
+	return code == EXIT_CODE_DONE ? print(engine, report, values->json, log) : code;
 }
 
 enum exit_code plan_run(struct program *program, int argc, char **argv)
@@ -158,10 +195,11 @@ enum exit_code plan_run(struct program *program, int argc, char **argv)
 			   argc, argv, &arguments, &code))
 		return code;
 	code = engine_setup_init(&setup, program, &engine_values, arguments.items[0]);
-	setup.params.plan_only = true;
+	setup.params.plan_only = !values.runs;
+	setup.params.measures = true;
 	if (code == EXIT_CODE_DONE)
 		code = engine_setup_load(&setup, &engine);
 	if (code != EXIT_CODE_DONE)
 		return code;
-	return print(engine, values.json, &program->log);
+	return show(engine, &values, &program->log);
 }

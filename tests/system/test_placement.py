@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Where a model runs, as users say it: lists, shares, a phase each; shown, drawn and measured."""
+import json
+import xml.etree.ElementTree
+
+from harness import DEVICE, USAGE, answer, case, check, equal, fails, main, run, succeeds
+
+
+def plan_of(box, model, *words):
+    return json.loads(succeeds(run(box, "plan", "--json", model, *words)).out)
+
+
+@case("shares, lists and phases give the same answer as one device")
+def same_answer(box):
+    model = box.tiny()
+    wanted = answer(box, model, options=["--device", "cpu"])
+    for words in (["--device", "cpu,reference", "--split", "1,1"],
+                  ["--device", "cpu,reference", "--split", "0,1"],
+                  ["--device", "reference,cpu", "--split", "3,1"],
+                  ["--device", "cpu", "--prefill-device", "reference"],
+                  ["--prefill-device", "cpu", "--decode-device", "reference"]):
+        equal(answer(box, model, options=words), wanted, " ".join(words))
+
+
+@case("the plan says where each phase runs, and what is predicted")
+def phases(box):
+    got = plan_of(box, box.tiny(), "--prefill-device", "cpu")
+    for phase in ("prefill", "decode"):
+        check("plain C" not in [s["device"] for s in got[phase]], "the oracle is used", got)
+    check(got["reason"], "there is no reason", got)
+    check(got["prediction"]["prefill_tokens_s"] > 0, "no speed is predicted", got)
+
+
+@case("a plan that is run shows what was measured")
+def measured(box):
+    model = box.tiny()
+    got = plan_of(box, model, "--run", "--device", "cpu")
+    for segment in got["prefill"] + got["decode"]:
+        check(segment["measured_s"] > 0, "a segment was not measured", segment)
+    text = succeeds(run(box, "plan", "--run", "--device", "cpu", model)).out.decode()
+    check("measured" in text, "the table shows nothing measured", text)
+
+
+@case("a plan is drawn into a file, and nothing is left where that fails")
+def drawn(box):
+    path = box.file("plan.svg")
+    succeeds(run(box, "plan", box.tiny(), "--svg", path))
+    root = xml.etree.ElementTree.parse(path).getroot()
+    check(root.tag.endswith("svg") and len(root) > 3, "the picture is no picture", root.tag)
+    fails(run(box, "plan", box.tiny(), "--svg", box.file("none/plan.svg")), 1, "plan.svg",
+          "No such file")
+
+
+@case("impossible placements are refused with the reason")
+def refused(box):
+    model = box.tiny()
+    for words, status, text in (
+            (["--split", "1,1"], USAGE, "--device"),
+            (["--device", "cpu,reference", "--split", "1"], USAGE, "1 shares"),
+            (["--device", "cpu,reference", "--split", "a,b"], USAGE, "no list of shares"),
+            (["--device", "cpu,reference", "--split", "0,0"], USAGE, "nothing to any device"),
+            (["--device", "cpu", "--decode-device", "cpu", "--split", "1"], USAGE, "both phases"),
+            (["--prefill-device", "nonsense"], DEVICE, "nonsense")):
+        fails(run(box, "plan", model, *words), status, text)
+        fails(run(box, "run", model, "--raw", "x", *words), status, text)
+
+
+main()
