@@ -296,6 +296,93 @@ static void answers_survive(void **state)
 	(void)printf("%u schedules, %u ties\n", tally.schedules, tally.ties);
 }
 
+/* ---- devices that come back ---- */
+
+enum { RETRY_MS = 50 };
+
+static void open_on_mock(struct tiny_engine *tiny, uint32_t retry_ms)
+{
+	struct tiny_model model = tiny_model_default;
+	struct engine_params params = {.device = "opencl:0.0,cpu",
+				       .split = "1,1",
+				       .n_ctx = 256,
+				       .n_batch = BATCH,
+				       .retry_ms = retry_ms,
+				       .cache_dir = getenv("SLM_CACHE_DIR")};
+
+	model.type = TENSOR_Q4_0;
+	assert_true(mock_arm(""));
+	tiny_engine_init(tiny, &model, &params);
+}
+
+static bool uses_mock(const struct engine *engine)
+{
+	const struct plan *plan = engine_plan(engine);
+	const struct plan_device *devices = engine_plan_devices(engine);
+	bool found = false;
+
+	for (int p = 0; p < PHASES; p++) {
+		for (uint32_t i = 0; i < plan->phases[p].n_segments; i++) {
+			uint32_t device = plan->phases[p].segments[i].device;
+
+			found = found || strstr(devices[device].name, "mock");
+		}
+	}
+	return found;
+}
+
+/* The tokens of one answer, without faults but those that are armed. */
+static void talk(struct engine *engine, int32_t ret_answer[ANSWER])
+{
+	struct schedule s = {.arm_at = ANSWER};
+
+	answer(engine, &s, NULL, NULL, ret_answer);
+}
+
+static void a_lost_device_is_tried_again(void **state)
+{
+	int32_t wanted[ANSWER], got[ANSWER];
+	struct tiny_engine tiny;
+
+	(void)state;
+	open_on_mock(&tiny, RETRY_MS);
+	assert_true(uses_mock(tiny.engine));
+	talk(tiny.engine, wanted);
+	assert_true(mock_arm("resources@launch/30:0"));
+	talk(tiny.engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+	(void)usleep(2 * RETRY_MS * 1000);
+	talk(tiny.engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+	assert_true(uses_mock(tiny.engine));
+	tiny_engine_finish(&tiny);
+}
+
+static void a_device_comes_and_goes(void **state)
+{
+	int32_t wanted[ANSWER], got[ANSWER];
+	struct tiny_engine tiny;
+
+	(void)state;
+	open_on_mock(&tiny, 0);
+	talk(tiny.engine, wanted);
+	assert_true(mock_arm("removed@launch/0:0"));
+	talk(tiny.engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+	assert_false(uses_mock(tiny.engine));
+	/* Said to have changed while it is still away. */
+	engine_devices_changed(tiny.engine);
+	talk(tiny.engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+	assert_false(uses_mock(tiny.engine));
+	assert_true(mock_arm(""));
+	engine_devices_changed(tiny.engine);
+	talk(tiny.engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+	assert_true(uses_mock(tiny.engine));
+	tiny_engine_finish(&tiny);
+}
+
 static bool has_mock(void)
 {
 	struct kept_log kept;
@@ -315,7 +402,9 @@ static bool has_mock(void)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_survive)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_survive),
+					   cmocka_unit_test(a_lost_device_is_tried_again),
+					   cmocka_unit_test(a_device_comes_and_goes)};
 
 	if (argc > 1)
 		n_schedules = (unsigned)strtoul(argv[1], NULL, 10);

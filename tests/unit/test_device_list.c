@@ -7,7 +7,7 @@
 #include "device_list.h"
 
 static struct device_entry entries[6];
-static struct device_list list = {entries, 0, ARRAY_SIZE(entries)};
+static struct device_list list = {.entries = entries, .capacity = ARRAY_SIZE(entries)};
 
 static void add(const char *selector, const char *platform, enum device_type type, int bus)
 {

@@ -15,6 +15,10 @@
 
 DEFINE_CLEANUP(struct device_list, device_list_destroy)
 
+enum {
+	ENTRIES_MAX = 512, /* drivers that offer more are listed in part */
+};
+
 static const char *const type_names[] = {
 	[DEVICE_CPU] = "cpu",
 	[DEVICE_GPU] = "gpu",
@@ -31,8 +35,7 @@ struct device_entry *device_list_add(struct device_list *list)
 {
 	struct device_entry *entry;
 
-	if (array_reserve(&list->entries, &list->capacity, list->n_entries + 1,
-			  sizeof(*list->entries)) < 0)
+	if (list->n_entries == list->capacity)
 		return NULL;
 	entry = &list->entries[list->n_entries++];
 	memset(entry, 0, sizeof(*entry));
@@ -70,6 +73,11 @@ int device_list_create(enum device_scope scope, const struct log *log,
 
 	if (!list)
 		return log_oom(log, "listing the devices");
+	list->scope = scope;
+	list->capacity = ENTRIES_MAX;
+	list->entries = calloc(list->capacity, sizeof(*list->entries));
+	if (!list->entries)
+		return log_oom(log, "listing the devices");
 	cpu_describe(name);
 	r = add_native(list, &cpu_device_ops, name, "native code for this processor");
 	if (r == 0)
@@ -81,6 +89,16 @@ int device_list_create(enum device_scope scope, const struct log *log,
 		return r;
 	device_list_find_twins(list);
 	*ret_list = TAKE(list);
+	return 0;
+}
+
+int device_list_refresh(struct device_list *list, const struct log *log)
+{
+	int r = list->scope == DEVICES_ALL ? opencl_refresh(list) : 0;
+
+	if (r < 0)
+		return log_oom(log, "listing the devices");
+	device_list_find_twins(list);
 	return 0;
 }
 
@@ -257,6 +275,14 @@ bool device_list_set_aside(struct device_list *list, const struct device_entry *
 	failed->usable = false;
 	(void)snprintf(failed->reason, sizeof(failed->reason), "%s", reason);
 	return true;
+}
+
+void device_list_take_back(struct device_list *list, const struct device_entry *entry)
+{
+	struct device_entry *back = &list->entries[entry - list->entries];
+
+	back->usable = true;
+	(void)snprintf(back->reason, sizeof(back->reason), "it is tried again");
 }
 
 static bool is_candidate(const struct device_entry *entry)

@@ -35,15 +35,16 @@ struct device_entry {
 	char reason[DEVICE_TEXT_MAX]; /* why it is, or is not, usable */
 };
 
-struct device_list {
-	struct device_entry *entries; /* [n_entries], in a fixed order: cpu, reference, OpenCL */
-	size_t n_entries;
-	size_t capacity;
-};
-
 enum device_scope {
 	DEVICES_NATIVE, /* cpu and reference: no driver is loaded */
 	DEVICES_ALL,
+};
+
+struct device_list {
+	struct device_entry *entries; /* [n_entries], in a fixed order: cpu, reference, OpenCL */
+	size_t n_entries;
+	size_t capacity; /* as many as there can be: entries do not move */
+	enum device_scope scope;
 };
 
 /* 0 or -ENOMEM. A platform that fails is an entry with its reason, not a failure. */
@@ -51,7 +52,14 @@ int device_list_create(enum device_scope scope, const struct log *log,
 		       struct device_list **ret_list);
 void device_list_destroy(struct device_list *list);
 
-/* Adds a zeroed entry for a back end's discovery to fill, or NULL when out of memory. */
+/*
+ * Looks again at what OpenCL drivers offer, of a list of DEVICES_ALL: devices that came since are added,
+ * those that went cannot be used any more, those that came back can. Entries stay where they are; those
+ * set aside stay so. 0 or -ENOMEM.
+ */
+int device_list_refresh(struct device_list *list, const struct log *log);
+
+/* Adds a zeroed entry for a back end's discovery to fill, or NULL when there is no room. */
 struct device_entry *device_list_add(struct device_list *list);
 
 /*
@@ -70,6 +78,9 @@ void device_list_find_twins(struct device_list *list);
  */
 int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
 		       const struct device_entry **ret_entries, size_t max);
+
+/* Lets ENTRY, which was set aside, be used again. */
+void device_list_take_back(struct device_list *list, const struct device_entry *entry);
 
 /* Makes ENTRY unusable for REASON. False where that cannot be: the CPU is what is always left. */
 bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,

@@ -389,6 +389,11 @@ const struct plan_device *engine_plan_devices(const struct engine *engine)
 	return engine->plan_devices;
 }
 
+void engine_devices_changed(struct engine *engine)
+{
+	atomic_store(&engine->devices_changed, true);
+}
+
 const struct partition_params *engine_costs(const struct engine *engine)
 {
 	return &engine->costs;

@@ -25,6 +25,7 @@ enum {
 	ENGINE_SESSIONS_MAX = 1024,
 	ENGINE_DEVICES_TEXT_MAX = 256,
 	ENGINE_PARTS_MAX = 16,
+	ENGINE_RETRY_MS = 30000,
 };
 
 struct engine;
@@ -62,6 +63,11 @@ struct engine_params {
 	const char *cache_dir; /* NULL: keep nothing on disk */
 	bool ignore_memory;    /* load even what does not seem to fit */
 	bool embeddings;       /* results are normed hidden states, not logits: embedding.h */
+	/*
+	 * A device that was set aside is tried again after so many ms, then after twice as many, and so
+	 * on, at most an hour; 0: ENGINE_RETRY_MS
+	 */
+	uint32_t retry_ms;
 	bool measures;	/* the devices also where there is nothing to choose, for predictions */
 	bool plan_only; /* stop at the plan: no vocabulary, no weights, no sessions */
 	const struct progress *progress; /* NULL: none */
@@ -120,9 +126,16 @@ uint32_t engine_n_adapters(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);
 
 /*
+ * Devices came or went: the next step looks at what there is now, measures what is new, and makes another
+ * plan where that is better; texts are evaluated again then. Any thread.
+ */
+void engine_devices_changed(struct engine *engine);
+
+/*
  * One pass over tokens that the SESSIONS still have to evaluate (session_sync() said which), at most
  * n_batch in all, shared out among them. Returns how many tokens are left to evaluate in all of
- * them, so that 0 means: all have their logits; or -EIO, -ENODEV, -ENOMEM where a device fails.
+ * them, so that 0 means: all have their logits. A device that fails is set aside, and what is left takes
+ * over; -EIO, -ENODEV, -ENOMEM where nothing is.
  */
 int64_t engine_step(struct engine *engine, struct session *const *sessions, uint32_t n_sessions);
 

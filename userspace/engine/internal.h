@@ -4,6 +4,7 @@
 #define SLM_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "calibrate.h"
 #include "device_list.h"
@@ -55,6 +56,13 @@ struct step_memory {
 	float *result; /* one row, for observers */
 };
 
+/* A device that was set aside. */
+struct engine_aside {
+	const struct device_entry *entry;
+	uint64_t again_ns; /* when to try it again; 0: it is being tried */
+	uint32_t n_failures;
+};
+
 struct engine {
 	struct engine_params params; /* numbers filled in; pointers beyond log are not kept */
 	const struct log *log;
@@ -78,6 +86,7 @@ struct engine {
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
 	uint32_t n_entries;
 	uint32_t allowed[PHASES];			   /* bit I: entry I, in that phase */
+	double shares[PLAN_DEVICES_MAX];		   /* of entries, where there is a split */
 	struct calibration calibrations[PLAN_DEVICES_MAX]; /* of entries; types 0: not measured */
 	struct partition_params costs;			   /* what the plan was made by */
 	uint64_t *kv_costs;				   /* [2][n_layers], for costs */
@@ -96,6 +105,10 @@ struct engine {
 	size_t crossing_floats;			 /* of one boundary between segments */
 	uint32_t n_parts;			 /* of a prefill step; 1: whole */
 	const struct device_entry *unmeasurable; /* whom the last calibration failed on, or NULL */
+	struct engine_aside asides[PLAN_DEVICES_MAX];
+	uint32_t n_asides;
+	atomic_bool devices_changed;
+	bool is_ready;		      /* the plan's segments are there */
 	struct engine_device *failed; /* whom the last error of a device came from, or NULL */
 	uint64_t *value_offsets;
 	uint64_t values_bytes;
@@ -141,6 +154,8 @@ void engine_unplace(struct engine *engine);
  * left and prepares it; all sessions begin again. False where the error is nobody's or nothing is left.
  */
 bool engine_recover(struct engine *engine, int error);
+/* Where devices came, went or are to be tried again: makes another plan, if that differs. */
+void engine_reconsider(struct engine *engine);
 
 /* costs.c: measures each entry where it was not before, and fills in engine->costs. */
 int engine_measure_devices(struct engine *engine, const struct progress *progress);

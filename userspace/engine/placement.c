@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "array.h"
+#include "clock.h"
 #include "internal.h"
+
+enum { RETRY_MAX_MS = 3600 * 1000 };
 
 /* ---- choosing ---- */
 
@@ -67,23 +70,15 @@ static int choose_for_phase(struct engine *engine, enum phase phase)
 	return n < 0 ? n : 0;
 }
 
-static int choose_entries(struct engine *engine)
-{
-	int r;
-
-	engine->n_entries = 0;
-	memset(engine->calibrations, 0, sizeof(engine->calibrations));
-	r = choose_for_phase(engine, PHASE_PREFILL);
-	return r < 0 ? r : choose_for_phase(engine, PHASE_DECODE);
-}
-
-/* ---- planning ---- */
-
 /* Reads "60,40" into the shares of the devices. */
 static int read_split(struct engine *engine)
 {
 	const char *at = engine->split;
 	uint32_t n = 0;
+
+	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
+		return log_error(engine->log, EINVAL,
+				 "a split is for both phases: it cannot go with devices for one");
 
 	for (char *end; at; n++) {
 		double share = strtod(at, &end);
@@ -92,7 +87,7 @@ static int read_split(struct engine *engine)
 			return log_error(engine->log, EINVAL,
 					 "'%s' is no list of shares like 60,40", engine->split);
 		if (n < engine->n_entries)
-			engine->plan_devices[n].share = share;
+			engine->shares[n] = share;
 		at = *end == ',' ? end + 1 : NULL;
 	}
 	if (n != engine->n_entries)
@@ -102,16 +97,26 @@ static int read_split(struct engine *engine)
 	return 0;
 }
 
+static int choose_entries(struct engine *engine)
+{
+	int r;
+
+	engine->n_entries = 0;
+	memset(engine->calibrations, 0, sizeof(engine->calibrations));
+	r = choose_for_phase(engine, PHASE_PREFILL);
+	if (r == 0)
+		r = choose_for_phase(engine, PHASE_DECODE);
+	return r == 0 && engine->split ? read_split(engine) : r;
+}
+
+/* ---- planning ---- */
+
 static int plan_by_split(struct engine *engine)
 {
 	int r;
 
-	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
-		return log_error(engine->log, EINVAL,
-				 "a split is for both phases: it cannot go with devices for one");
-	r = read_split(engine);
-	if (r < 0)
-		return r;
+	for (uint32_t i = 0; i < engine->n_entries; i++)
+		engine->plan_devices[i].share = engine->shares[i];
 	r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
 			       &engine->plan);
 	return r < 0 ? log_error(engine->log, -r, "the split '%s' gives nothing to any device",
@@ -520,6 +525,7 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 	int r = 0;
 
 	engine->failed = NULL;
+	engine->is_ready = false;
 	for (int p = 0; p < PHASES && r == 0; p++)
 		r = open_devices(engine, &engine->plan.phases[p]);
 	if (r == 0)
@@ -530,10 +536,38 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 		return r;
 	engine->kv_is_split = is_split(engine);
 	engine->n_parts = parts_of(engine);
-	return make_crossings(engine);
+	r = make_crossings(engine);
+	engine->is_ready = r == 0;
+	return r;
 }
 
 /* ---- failing devices ---- */
+
+static uint64_t retry_ns(const struct engine *engine, uint32_t n_failures)
+{
+	uint64_t ms = engine->params.retry_ms > 0 ? engine->params.retry_ms : ENGINE_RETRY_MS;
+
+	ms = MIN(ms << MIN(n_failures - 1, 20u), (uint64_t)RETRY_MAX_MS);
+	return clock_now_ns() + ms * 1000000;
+}
+
+static void remember_failure(struct engine *engine, const struct device_entry *entry)
+{
+	struct engine_aside *aside = NULL;
+
+	for (uint32_t i = 0; i < engine->n_asides && !aside; i++) {
+		if (engine->asides[i].entry == entry)
+			aside = &engine->asides[i];
+	}
+	if (!aside && engine->n_asides == PLAN_DEVICES_MAX)
+		return;
+	if (!aside) {
+		aside = &engine->asides[engine->n_asides++];
+		*aside = (struct engine_aside){.entry = entry};
+	}
+	aside->n_failures++;
+	aside->again_ns = retry_ns(engine, aside->n_failures);
+}
 
 /* The processor is what is always left; an error that is no device's cannot be helped here. */
 static bool set_aside(struct engine *engine, int error, const char *reason)
@@ -545,6 +579,7 @@ static bool set_aside(struct engine *engine, int error, const char *reason)
 		return false;
 	if (!device_list_set_aside(engine->device_list, entry, reason))
 		return false;
+	remember_failure(engine, entry);
 	log_warning(engine->log, "%s (%s) is left out: %s; going on with what is left", entry->name,
 		    entry->selector, reason);
 	destroy_segments(engine);
@@ -598,17 +633,15 @@ static void forget_place(struct engine *engine, uint32_t place)
 				     (engine->allowed[p] >> 1 & ~below);
 }
 
-/* Of the devices that were wanted, those that are left; where none is, the best there is. A split
- * without one of its devices says nothing any more. */
+/* Of the devices that were wanted, those that are left; where none is, the best there is. */
 static int choose_left(struct engine *engine)
 {
 	uint32_t n = 0;
 
-	free(engine->split);
-	engine->split = NULL;
 	for (uint32_t i = 0; i < engine->n_entries; i++) {
 		if (engine->entries[i]->usable) {
 			engine->calibrations[n] = engine->calibrations[i];
+			engine->shares[n] = engine->shares[i];
 			engine->entries[n++] = engine->entries[i];
 		} else
 			forget_place(engine, n);
@@ -623,6 +656,7 @@ static int choose_left(struct engine *engine)
 		if (place < 0)
 			return -ENODEV;
 		engine->allowed[p] = 1u << place;
+		engine->shares[place] = 1;
 	}
 	return 0;
 }
@@ -639,4 +673,146 @@ bool engine_recover(struct engine *engine, int error)
 			r = plan_and_carry_out(engine, NULL);
 	}
 	return r == 0;
+}
+
+/* ---- devices that come ---- */
+
+/* ALL: at once, because something changed. */
+static bool take_back(struct engine *engine, bool all)
+{
+	bool any = false;
+	uint64_t now;
+
+	if (engine->n_asides == 0)
+		return false;
+	now = clock_now_ns();
+	for (uint32_t i = 0; i < engine->n_asides; i++) {
+		struct engine_aside *aside = &engine->asides[i];
+
+		if (aside->again_ns == 0 || (!all && aside->again_ns > now))
+			continue;
+		aside->again_ns = 0;
+		device_list_take_back(engine->device_list, aside->entry);
+		any = true;
+	}
+	return any;
+}
+
+/* Who runs what now; to be compared with, and to go back to. */
+struct placed {
+	const struct device_entry *entries[PLAN_DEVICES_MAX];
+	struct calibration calibrations[PLAN_DEVICES_MAX];
+	uint32_t n_entries;
+	uint32_t allowed[PHASES];
+	struct plan plan;
+};
+
+static void placed_save(const struct engine *engine, struct placed *placed)
+{
+	memcpy(placed->entries, engine->entries, sizeof(placed->entries));
+	memcpy(placed->calibrations, engine->calibrations, sizeof(placed->calibrations));
+	memcpy(placed->allowed, engine->allowed, sizeof(placed->allowed));
+	placed->n_entries = engine->n_entries;
+	placed->plan = engine->plan;
+}
+
+static void placed_restore(struct engine *engine, const struct placed *placed)
+{
+	memcpy(engine->entries, placed->entries, sizeof(placed->entries));
+	memcpy(engine->calibrations, placed->calibrations, sizeof(placed->calibrations));
+	memcpy(engine->allowed, placed->allowed, sizeof(placed->allowed));
+	engine->n_entries = placed->n_entries;
+	engine->plan = placed->plan;
+}
+
+static bool is_same_phase(const struct engine *engine, const struct placed *placed, int phase)
+{
+	const struct phase_plan *a = &engine->plan.phases[phase], *b = &placed->plan.phases[phase];
+	bool same = a->n_segments == b->n_segments;
+
+	for (uint32_t i = 0; i < a->n_segments && same; i++) {
+		const struct plan_segment *x = &a->segments[i], *y = &b->segments[i];
+
+		same = x->first_op == y->first_op &&
+		       engine->entries[x->device] == placed->entries[y->device];
+	}
+	return same;
+}
+
+/* What no segment of the new plan uses is given back. */
+static void release_unused(struct engine *engine)
+{
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		struct engine_device *device = &engine->devices[i];
+		bool is_used = false;
+
+		for (uint32_t k = 0; k < engine->n_segments; k++)
+			is_used = is_used || engine->segments[k].device == device;
+		if (device->entry && !is_used)
+			release_device(engine, device);
+	}
+}
+
+static void move_to_plan(struct engine *engine)
+{
+	int r;
+
+	for (struct session *session = engine->sessions; session; session = session->next)
+		session_begin_again(session);
+	destroy_segments(engine);
+	r = engine_check_memory(engine);
+	if (r == 0)
+		r = carry_out(engine, NULL);
+	if (r < 0 && !engine_recover(engine, r))
+		return; /* the step that follows fails, and says so */
+	release_unused(engine);
+	for (uint32_t i = 0; i < engine->n_asides; i++) {
+		if (engine->asides[i].again_ns == 0)
+			engine->asides[i].n_failures = 0;
+	}
+}
+
+static void silent(void *data, enum log_level level, const char *text)
+{
+}
+
+/* Quietly: that a device is still away is nothing new. */
+static int plan_anew(struct engine *engine)
+{
+	static const struct log nobody = {.write = silent};
+	const struct log *log = engine->log;
+	int r;
+
+	engine->log = &nobody;
+	r = choose_entries(engine);
+	engine->log = log;
+	return r < 0 ? r : make_plan(engine, NULL);
+}
+
+void engine_reconsider(struct engine *engine)
+{
+	bool changed = atomic_exchange(&engine->devices_changed, false);
+	struct placed *placed;
+
+	if (changed && device_list_refresh(engine->device_list, engine->log) < 0)
+		return;
+	if (!take_back(engine, changed) && !changed)
+		return;
+	placed = malloc(sizeof(*placed));
+	if (!placed)
+		return;
+	placed_save(engine, placed);
+	engine->unmeasurable = NULL;
+	if (plan_anew(engine) < 0) {
+		if (engine->unmeasurable &&
+		    device_list_set_aside(engine->device_list, engine->unmeasurable,
+					  "it could not be measured"))
+			remember_failure(engine, engine->unmeasurable);
+		placed_restore(engine, placed);
+	} else if (!engine->is_ready || !is_same_phase(engine, placed, PHASE_PREFILL) ||
+		   !is_same_phase(engine, placed, PHASE_DECODE)) {
+		log_info(engine->log, "the devices have changed: going on by another plan");
+		move_to_plan(engine);
+	}
+	free(placed);
 }

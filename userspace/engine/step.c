@@ -269,6 +269,8 @@ static int take_step(struct engine *engine, struct session *const *sessions, uin
 	int r;
 
 	engine->failed = NULL;
+	if (!engine->is_ready)
+		return log_error(engine->log, ENODEV, "no device is left to run the model");
 	r = gather(engine, sessions, n_sessions, &step);
 	if (r < 0 || step.n_tokens == 0)
 		return r;
@@ -288,6 +290,7 @@ static int64_t step_locked(struct engine *engine, struct session *const *session
 	int64_t left = 0;
 	int r;
 
+	engine_reconsider(engine);
 	do {
 		r = take_step(engine, sessions, n_sessions);
 	} while (r < 0 && engine_recover(engine, r));

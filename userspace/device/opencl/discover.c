@@ -284,6 +284,77 @@ static int add_platform(struct device_list *list, unsigned p, cl_platform_id pla
 	return r;
 }
 
+/* The platform's devices as the list has them. NULL: it has none such. */
+static struct device_entry *find_device(struct device_list *list, cl_device_id device)
+{
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct opencl_facts *facts = list->entries[i].driver_data;
+
+		if (list->entries[i].ops == &opencl_device_ops && facts && facts->device == device)
+			return &list->entries[i];
+	}
+	return NULL;
+}
+
+static const char gone[] = "it is not there any more";
+
+static void come_or_go(struct device_entry *entry, bool is_there)
+{
+	const struct opencl_facts *facts = entry->driver_data;
+	const char *reason;
+
+	if (!is_there && entry->usable) {
+		entry->usable = false;
+		(void)snprintf(entry->reason, sizeof(entry->reason), "%s", gone);
+	} else if (is_there && strcmp(entry->reason, gone) == 0) {
+		reason = objection(facts);
+		entry->usable = !reason;
+		(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
+			       reason ? reason : "it is there again");
+	}
+}
+
+static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id platform)
+{
+	cl_device_id devices[DEVICES_MAX];
+	size_t n_before = list->n_entries;
+	cl_uint n = 0;
+	int r = 0;
+
+	if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, devices, &n) != CL_SUCCESS)
+		n = 0;
+	n = MIN(n, (cl_uint)DEVICES_MAX);
+	for (size_t i = 0; i < n_before; i++) {
+		const struct opencl_facts *facts = list->entries[i].driver_data;
+		bool is_there = false;
+
+		if (list->entries[i].ops != &opencl_device_ops || !facts ||
+		    facts->platform != platform)
+			continue;
+		for (cl_uint d = 0; d < n; d++)
+			is_there = is_there || devices[d] == facts->device;
+		come_or_go(&list->entries[i], is_there);
+	}
+	for (unsigned d = 0; d < n && r == 0; d++) {
+		if (!find_device(list, devices[d]))
+			r = add_device(list, p, d, platform, devices[d]);
+	}
+	return r;
+}
+
+int opencl_refresh(struct device_list *list)
+{
+	cl_platform_id platforms[PLATFORMS_MAX];
+	cl_uint n = 0;
+	int r = 0;
+
+	if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &n) != CL_SUCCESS)
+		return 0;
+	for (unsigned p = 0; p < MIN(n, (cl_uint)PLATFORMS_MAX) && r == 0; p++)
+		r = refresh_platform(list, p, platforms[p]);
+	return r;
+}
+
 int opencl_discover(struct device_list *list, const struct log *log)
 {
 	cl_platform_id platforms[PLATFORMS_MAX];

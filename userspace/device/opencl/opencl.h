@@ -13,6 +13,9 @@ extern const struct device_ops opencl_device_ops;
  */
 int opencl_discover(struct device_list *list, const struct log *log);
 
+/* Looks again: device_list_refresh(). 0 or -ENOMEM. */
+int opencl_refresh(struct device_list *list);
+
 /* Frees what discovery left in the list. */
 void opencl_forget(struct device_list *list);
 
