@@ -394,6 +394,11 @@ void engine_devices_changed(struct engine *engine)
 	atomic_store(&engine->devices_changed, true);
 }
 
+bool engine_may_change_devices(const struct engine *engine)
+{
+	return engine->device_list->scope == DEVICES_ALL;
+}
+
 const struct partition_params *engine_costs(const struct engine *engine)
 {
 	return &engine->costs;

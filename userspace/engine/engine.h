@@ -130,6 +130,8 @@ const struct log *engine_log(const struct engine *engine);
  * plan where that is better; texts are evaluated again then. Any thread.
  */
 void engine_devices_changed(struct engine *engine);
+/* False where only native devices were asked for: then nothing that comes or goes matters. */
+bool engine_may_change_devices(const struct engine *engine);
 
 /*
  * One pass over tokens that the SESSIONS still have to evaluate (session_sync() said which), at most

@@ -63,6 +63,8 @@ static int take_text(void *data, const char *text, size_t size)
 
 	if (writer->answer->first_ns == 0)
 		writer->answer->first_ns = clock_now_ns() - writer->begin_ns;
+	if (writer->params->watch)
+		device_watch_look(writer->params->watch);
 	writer->error = keep(writer->answer, text, size);
 	if (writer->error < 0)
 		(void)log_oom(writer->params->log, "keeping the answer");

@@ -5,12 +5,14 @@
 
 #include <jansson.h>
 
+#include "device_watch.h"
 #include "generate.h"
 #include "log.h"
 
 struct answer_params {
 	struct generate_params generate; /* write, data and cancel are filled in here */
 	bool print;			 /* on stdout as it grows; in any case it is kept */
+	struct device_watch *watch;	 /* looked at as the answer grows; NULL: none */
 	const struct log *log;
 };
 

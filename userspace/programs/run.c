@@ -244,6 +244,8 @@ static int start(struct run *run)
 	r = session_create(run->engine, &run->session);
 	if (r < 0)
 		return r;
+	device_watch_init(&run->watch, run->engine);
+	run->answer.watch = &run->watch;
 	r = prompt_maker_create(engine_vocabulary(run->engine), run->values->raw,
 				&run->program->log, &run->maker);
 	if (r == 0)
@@ -260,6 +262,7 @@ static void run_finish(struct run *run)
 {
 	prompt_maker_destroy(run->maker);
 	session_destroy(run->session);
+	device_watch_finish(&run->watch);
 	engine_destroy(run->engine);
 	grammar_destroy(run->grammar);
 	json_decref(run->tools);

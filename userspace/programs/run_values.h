@@ -36,6 +36,7 @@ struct run {
 	const struct run_values *values;
 	const char *model;
 	struct engine *engine;
+	struct device_watch watch;
 	struct session *session;
 	struct prompt_maker *maker;
 	struct grammar *grammar;     /* of answers; NULL: any text */
