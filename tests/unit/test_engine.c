@@ -313,7 +313,8 @@ static const char *split_of(const char *device)
 }
 
 /* Takes what the CPU gives and what DEVICE gives, and says how far they are apart. */
-static float distance_to(const char *device, const struct tiny_model *model, enum kv_type kv_type)
+static float distance_to(const char *device, const struct tiny_model *model, enum kv_type kv_type,
+			 uint32_t n_parts)
 {
 	const char *const devices[] = {"cpu", device};
 	float logits[2][VOCAB];
@@ -324,6 +325,7 @@ static float distance_to(const char *device, const struct tiny_model *model, enu
 		struct engine_params params = {.device = devices[i],
 					       .split = split_of(devices[i]),
 					       .n_ctx = 256,
+					       .n_parts = n_parts,
 					       .kv_type = kv_type};
 		struct tiny_engine tiny;
 
@@ -346,10 +348,22 @@ static void devices_agree(void **state)
 
 		floats.type = TENSOR_F32;
 		for (size_t d = 0; d < ARRAY_SIZE(devices); d++) {
-			assert_true(distance_to(devices[d], &floats, KV_F16) < 1e-3f);
-			assert_true(distance_to(devices[d], &floats, KV_Q8_0) < 3e-3f);
-			assert_true(distance_to(devices[d], &models[m], KV_F16) < 0.2f);
+			assert_true(distance_to(devices[d], &floats, KV_F16, 1) < 1e-3f);
+			assert_true(distance_to(devices[d], &floats, KV_Q8_0, 1) < 3e-3f);
+			assert_true(distance_to(devices[d], &models[m], KV_F16, 1) < 0.2f);
 		}
+	}
+}
+
+static void parts_follow_each_other(void **state)
+{
+	struct tiny_model floats = gemma();
+
+	(void)state;
+	floats.type = TENSOR_F32;
+	for (uint32_t n_parts = 2; n_parts <= ENGINE_PARTS_MAX; n_parts *= 2) {
+		assert_true(distance_to("cpu,reference", &floats, KV_F16, n_parts) < 1e-3f);
+		assert_true(distance_to("reference,cpu", &floats, KV_F16, n_parts) < 1e-3f);
 	}
 }
 
@@ -829,6 +843,7 @@ int main(void)
 		cmocka_unit_test(sessions_in_one_step_are_as_alone),
 		cmocka_unit_test(every_position_can_be_observed),
 		cmocka_unit_test(devices_agree),
+		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(a_model_is_cut_between_devices),
 		cmocka_unit_test(what_cannot_be_had_is_refused),
 		cmocka_unit_test(a_plan_is_all_there_is_of_it),
