@@ -5,16 +5,20 @@
  *   codes [row][block][32]; scales [row][block]: d, d * sum of codes; sums [row][block]: of the two
  *   halves of a block; floats [row][column]
  */
-__kernel GROUP void quantize_rows(__global const uint *step, __global const float *values,
-				  __global const float *vectors, __global char *codes,
-				  __global float2 *scales, __global int2 *sums, uint in, uint norm,
-				  uint n, float eps, uint per_token, uint alone,
-				  uint of_outputs)
+/* For common/pairs.cl: which group sorts, and the slots that N_ROWS rows take. */
+#define SORTING_GROUP GROUP
+
+static inline uint slots_of(uint n_rows)
 {
-	__local float scratch[LANES];
-	uint row = get_group_id(0), n_blocks = (n + 63) / 64 * 2;
-	__global const float *x = values + in + row * n;
-	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+	return n_rows;
+}
+
+/* X, normed where NORM is something, as row ROW. */
+static inline void quantize_row(__global const float *x, __global const float *norm, uint n,
+				float scale, uint row, __global char *codes,
+				__global float2 *scales, __global int2 *sums)
+{
+	uint n_blocks = (n + 63) / 64 * 2;
 
 	for (uint b = get_local_id(0); b < n_blocks; b += LANES) {
 		uint at = row * n_blocks + b, count = 32 * b < n ? min(32u, n - 32 * b) : 0;
@@ -24,8 +28,8 @@ __kernel GROUP void quantize_rows(__global const uint *step, __global const floa
 		for (uint i = 0; i < 32; i++) {
 			float y = i < count ? x[32 * b + i] : 0;
 
-			if (norm != NONE && i < count)
-				y = y * scale * vectors[norm + 32 * b + i];
+			if (norm && i < count)
+				y = y * scale * norm[32 * b + i];
 			block[i] = y;
 			largest = fmax(largest, fabs(y));
 		}
@@ -49,9 +53,17 @@ __kernel GROUP void quantize_rows(__global const uint *step, __global const floa
 	}
 }
 
-__kernel GROUP void float_rows(__global const uint *step, __global const float *values,
-			       __global const float *vectors, __global float *floats, uint in, uint norm,
-			       uint n, float eps, uint per_token, uint alone,
+static inline void float_row(__global const float *x, __global const float *norm, uint n, float scale,
+			     uint row, __global float *floats)
+{
+	for (uint i = get_local_id(0); i < n; i += LANES)
+		floats[row * n + i] = norm ? x[i] * scale * norm[i] : x[i];
+}
+
+__kernel GROUP void quantize_rows(__global const uint *step, __global const float *values,
+				  __global const float *vectors, __global char *codes,
+				  __global float2 *scales, __global int2 *sums, uint in, uint norm,
+				  uint n, float eps, uint per_token, uint alone,
 				  uint of_outputs)
 {
 	__local float scratch[LANES];
@@ -59,6 +71,17 @@ __kernel GROUP void float_rows(__global const uint *step, __global const float *
 	__global const float *x = values + in + row * n;
 	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
 
-	for (uint i = get_local_id(0); i < n; i += LANES)
-		floats[row * n + i] = norm == NONE ? x[i] : x[i] * scale * vectors[norm + i];
+	quantize_row(x, norm == NONE ? 0 : vectors + norm, n, scale, row, codes, scales, sums);
+}
+
+__kernel GROUP void float_rows(__global const uint *step, __global const float *values,
+			       __global const float *vectors, __global float *floats, uint in, uint norm,
+			       uint n, float eps, uint per_token, uint alone, uint of_outputs)
+{
+	__local float scratch[LANES];
+	uint row = get_group_id(0);
+	__global const float *x = values + in + row * n;
+	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+
+	float_row(x, norm == NONE ? 0 : vectors + norm, n, scale, row, floats);
 }

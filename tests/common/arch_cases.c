@@ -18,6 +18,8 @@ const struct arch_case arch_cases[] = {
 	{.name = "llama3",
 	 .model = {COMMON, SHAPE(2, 64, 4, 2, 64, 160), .arch = "llama", .n_ctx = 512,
 		   .rope_factors = true}},
+	{.name = "llama-80", /* over more text than it was trained for */
+	 .model = {UNTIED, SHAPE(2, 96, 6, 2, 80, 160), .arch = "llama", .n_ctx = 128}},
 	{.name = "llama-linear",
 	 .model = {COMMON, SHAPE(2, 96, 3, 3, 64, 160), .arch = "llama", .n_ctx = 512,
 		   .rope_scaling = "linear"}},

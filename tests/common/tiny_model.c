@@ -127,6 +127,7 @@ struct making {
 	const struct tiny_model *tiny;
 	struct gguf_maker *maker;
 	uint64_t state;
+	uint32_t n_matrices; /* made so far */
 };
 
 static bool is_arch(const struct making *m, const char *arch)
@@ -158,6 +159,8 @@ static void add_weights(struct making *m, int layer, const char *role, struct sh
 
 	if (!data)
 		exit(99);
+	if (layer >= 0 && m->tiny->gain > 0)
+		scale *= m->tiny->gain;
 	for (uint64_t i = 0; i < n; i++)
 		random_row(&m->state, type, shape.n_cols, scale, data + i * row_bytes);
 	tensor_name(name, layer, role, "weight");
@@ -166,12 +169,26 @@ static void add_weights(struct making *m, int layer, const char *role, struct sh
 	free(data);
 }
 
+/* Neighbours differ, gates and ups too, and so do layers: seven matrices and these counts go apart. */
+static enum tensor_type next_type(struct making *m)
+{
+	static const enum tensor_type types[TINY_TYPES] = {
+		TENSOR_Q6_K, TENSOR_Q4_K,  TENSOR_F16,	TENSOR_IQ4_XS, TENSOR_Q5_K, TENSOR_Q8_0,
+		TENSOR_Q3_K, TENSOR_MXFP4, TENSOR_Q2_K, TENSOR_Q5_1,   TENSOR_Q4_0, TENSOR_IQ4_NL,
+		TENSOR_Q5_0, TENSOR_BF16,  TENSOR_Q4_1, TENSOR_F32,
+	};
+
+	if (m->tiny->n_mixed == 0)
+		return m->tiny->type;
+	return types[m->n_matrices++ % m->tiny->n_mixed];
+}
+
 static void add_matrix(struct making *m, int layer, const char *role, uint32_t n_cols,
 		       uint32_t n_rows, float scale)
 {
 	struct shape shape = {n_cols, n_rows, 0};
 
-	add_weights(m, layer, role, shape, m->tiny->type, scale);
+	add_weights(m, layer, role, shape, next_type(m), scale);
 }
 
 /* END is "weight" or "bias". */
@@ -440,9 +457,9 @@ static void add_experts(struct making *m, int i)
 	const struct shape out = {tiny->n_ff, tiny->n_embd, tiny->n_experts};
 
 	add_weights(m, i, "ffn_gate_inp", router, TENSOR_F32, 0.2f);
-	add_weights(m, i, "ffn_gate_exps", in, tiny->type, MATRIX_SCALE);
-	add_weights(m, i, "ffn_up_exps", in, tiny->type, MATRIX_SCALE);
-	add_weights(m, i, "ffn_down_exps", out, tiny->type, MATRIX_SCALE);
+	add_weights(m, i, "ffn_gate_exps", in, next_type(m), MATRIX_SCALE);
+	add_weights(m, i, "ffn_up_exps", in, next_type(m), MATRIX_SCALE);
+	add_weights(m, i, "ffn_down_exps", out, next_type(m), MATRIX_SCALE);
 }
 
 static void add_ffn(struct making *m, int i)

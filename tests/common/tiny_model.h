@@ -7,6 +7,8 @@
 
 #include "gguf_maker.h"
 
+enum { TINY_TYPES = 16 }; /* that n_mixed may be at most */
+
 struct tiny_model {
 	const char *arch; /* any that archs.c knows */
 	uint32_t n_layers, n_embd, n_head, n_head_kv, head_dim, n_ff, n_vocab, n_ctx;
@@ -16,6 +18,8 @@ struct tiny_model {
 	bool rope_factors;	  /* rope_freqs, of phi3 rope_factors_long and _short */
 	uint32_t n_experts, n_experts_used;
 	enum tensor_type type; /* of the matrices; n_embd, n_ff multiples of its block */
+	uint32_t n_mixed;      /* so many types take turns instead; all widths multiples of 256 */
+	float gain;	       /* of the layers' matrices; 0: 1 */
 	bool tied;
 	uint64_t seed;
 };

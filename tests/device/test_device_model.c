@@ -126,6 +126,24 @@ static void gemma_is_right(void **state)
 	check_model(&model, 512, KV_F16);
 }
 
+/* As files are made that give each matrix what it needs: gates and ups differ too. */
+static void mixed_types_are_right(void **state)
+{
+	/* Programs of OpenCL hold all types of a file, and each costs seconds to compile. */
+	bool is_native = strcmp(chosen.selector, "cpu") == 0;
+	struct tiny_model model = llama();
+
+	(void)state;
+	model.n_mixed = is_native ? TINY_TYPES : 3;
+	model.tied = false;
+	model.gain = 0.5f;
+	check_model(&model, 512, KV_F16);
+	model.n_ff = 256;
+	model.n_experts = 6;
+	model.n_experts_used = 2;
+	check_model(&model, 512, KV_F16);
+}
+
 static void small_batches_are_right(void **state)
 {
 	struct tiny_model model = gemma();
@@ -335,6 +353,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(llama_is_right),
 		cmocka_unit_test(gemma_is_right),
+		cmocka_unit_test(mixed_types_are_right),
 		cmocka_unit_test(small_batches_are_right),
 		cmocka_unit_test(a_rounded_cache_is_right),
 		cmocka_unit_test(conversations_share_steps),

@@ -2,7 +2,8 @@
 /*
  * Writes the tiny model of an architecture as a file, for arch_against_peer.py.
  *
- *   make_tiny CASE FILE [type=Q8_0] [n_head=5] ...   the case, with other numbers where given
+ *   make_tiny CASE FILE [type=Q8_0] [n_head=5] ...   the case, with other numbers where given;
+ *       untied; seed=2; wide: widths that every type fits; mixed: all types in one file
  *   make_tiny [encoders]          names the cases that the peer computes too: decoders, or these
  */
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include "arch_cases.h"
 
 enum { UNFIT = 3 }; /* rows are no whole number of blocks */
+
+static const float WIDE_GAIN = 0.5f;
 
 struct number {
 	const char *name;
@@ -31,7 +34,26 @@ static bool set_type(struct tiny_model *tiny, const char *name)
 	return false;
 }
 
-/* WORD is "name=value". */
+/*
+ * At least as wide as the case, in whole blocks of every type, and weights smaller in turn: wider layers
+ * amplify more, and then say more about how activations are rounded than about what is computed.
+ */
+static void widen(struct tiny_model *tiny)
+{
+	bool heads_fill = tiny->n_embd == tiny->n_head * tiny->head_dim;
+	bool share_keys = tiny->n_head != tiny->n_head_kv;
+
+	tiny->gain = WIDE_GAIN;
+	tiny->n_ff = (tiny->n_ff + 255) / 256 * 256;
+	while (tiny->n_head * tiny->head_dim % 256 != 0)
+		tiny->n_head += share_keys ? tiny->n_head_kv : 1;
+	if (!share_keys)
+		tiny->n_head_kv = tiny->n_head;
+	tiny->n_embd = heads_fill ? tiny->n_head * tiny->head_dim
+				  : (tiny->n_embd + 255) / 256 * 256;
+}
+
+/* WORD is "name=value" or a word of its own. */
 static bool change(struct tiny_model *tiny, const char *word)
 {
 	const struct number numbers[] = {
@@ -45,8 +67,20 @@ static bool change(struct tiny_model *tiny, const char *word)
 
 	if (strncmp(word, "type=", 5) == 0)
 		return set_type(tiny, word + 5);
+	if (strncmp(word, "seed=", 5) == 0) {
+		tiny->seed = strtoul(word + 5, NULL, 10);
+		return true;
+	}
 	if (strcmp(word, "untied") == 0) {
 		tiny->tied = false;
+		return true;
+	}
+	if (strcmp(word, "wide") == 0) {
+		widen(tiny);
+		return true;
+	}
+	if (strcmp(word, "mixed") == 0) {
+		tiny->n_mixed = TINY_TYPES;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

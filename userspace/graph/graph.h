@@ -31,7 +31,7 @@ enum op_kind {
 	/* out[i] = scale * (weight[i] x (+ bias[i])) (+ add, only where n_weights is 1),
 	 * x = normed(in[0]) if norm is set, else in[0] */
 	OP_MATMUL,
-	/* out[0] = act(weight[0] x) * (weight[1] x), x as above */
+	/* out[0] = act(weight[0] x) * (weight[1] x), x as above; both weights are of one type */
 	OP_GLU,
 	/* in = q, k, v. Each head of q and k is normed by q_norm, k_norm where set and rotated;
 	 * out[0] = q; k and v of the token go to the layer's cache at the token's position. */

@@ -177,29 +177,38 @@ static void add_matmul(struct builder *b, const struct op *op)
 	add_adapters(b, op);
 }
 
-/* A glu that is not adapted, and its parts for the steps in which it is. */
-static void add_glu(struct builder *b, struct op *op)
+/* A glu as its parts. */
+static void add_glu_parts(struct builder *b, const struct op *op, enum op_when when)
 {
 	struct op parts = new_op(OP_MATMUL, op->layer, op->in[0]), gate;
 
-	if (!is_adapted(b, op)) {
-		add_op(b, op);
-		return;
-	}
-	op->when = WHEN_PLAIN;
-	add_op(b, op);
-	parts.when = WHEN_ADAPTED;
+	parts.when = when;
 	parts.norm = op->norm;
 	parts.eps = op->eps;
 	set_matmul(b, &parts, 0, op->weight[0], (struct vector){0}, "gate");
 	set_matmul(b, &parts, 1, op->weight[1], (struct vector){0}, "up");
 	add_matmul(b, &parts);
 	gate = new_op(OP_GATE, op->layer, parts.out[0]);
-	gate.when = WHEN_ADAPTED;
+	gate.when = when;
 	gate.in[1] = parts.out[1];
 	gate.activation = op->activation;
 	gate.out[0] = op->out[0];
 	add_op(b, &gate);
+}
+
+/* In parts where its matrices are of two types, and in the steps in which it is adapted. */
+static void add_glu(struct builder *b, struct op *op)
+{
+	bool adapted = is_adapted(b, op);
+
+	if (op->weight[0]->type != op->weight[1]->type) {
+		add_glu_parts(b, op, WHEN_ALWAYS);
+		return;
+	}
+	op->when = adapted ? WHEN_PLAIN : WHEN_ALWAYS;
+	add_op(b, op);
+	if (adapted)
+		add_glu_parts(b, op, WHEN_ADAPTED);
 }
 
 /* W in (+ bias), of which the residual stream ADD gets its share */

@@ -44,14 +44,21 @@ static size_t vector_matmul_items(const struct opencl_device *device,
 	return div_up(shape->n_tiles, TILES_PER_GROUP);
 }
 
-/* As many items for each pair, so that a single token's few pairs keep all units busy. */
+/* As many items for each of the parts of SHAPE, pairs or experts, as keep all units busy. */
 static size_t vector_expert_items(const struct opencl_device *device,
 				  const struct launch_shape *shape)
 {
 	size_t groups = (size_t)device->facts.compute_units * GROUPS_PER_UNIT;
-	size_t n_pairs = (size_t)shape->n_rows * shape->per_row;
 
-	return n_pairs * MIN(div_up(groups, n_pairs), shape->n_tiles);
+	if (shape->kind == LAUNCH_EXPERTS)
+		return shape->n_experts * MAX(MIN(div_up(groups, shape->n_experts), shape->n_tiles),
+					      div_up(shape->n_tiles, TILES_PER_GROUP));
+	return shape->per_row * MIN(div_up(groups, shape->per_row), shape->n_tiles);
+}
+
+uint64_t opencl_pair_slots(const struct opencl_family *family, uint64_t n_pairs, uint32_t n_experts)
+{
+	return n_pairs + family->padding_max * MIN(n_pairs, n_experts);
 }
 
 static struct launch_size vector_size(const struct opencl_device *device,
@@ -72,6 +79,14 @@ static struct launch_size vector_size(const struct opencl_device *device,
 		return one_dimension(shape->per_row > 0 ? (size_t)shape->n_rows * shape->per_row
 							: vector_slots(shape->n_rows),
 				     1);
+	case LAUNCH_SORT:
+		return one_dimension(1, 1);
+	case LAUNCH_PAIRS:
+		return one_dimension(opencl_pair_slots(&opencl_family_vector,
+						       (uint64_t)shape->n_rows * shape->per_row,
+						       shape->n_experts),
+				     1);
+	case LAUNCH_EXPERT:
 	case LAUNCH_EXPERTS:
 		return one_dimension(vector_expert_items(device, shape), 1);
 	case LAUNCH_MATMUL:
@@ -124,10 +139,16 @@ static struct launch_size lane_size(const struct opencl_device *device,
 		return columns_by_rows(1, shape->n_rows);
 	case LAUNCH_PREPARE:
 		return one_dimension((size_t)shape->n_rows * MAX(shape->per_row, 1u), lanes);
+	case LAUNCH_SORT:
+		return one_dimension(1, lanes);
+	case LAUNCH_PAIRS:
+		return one_dimension((size_t)shape->n_rows * shape->per_row, lanes);
+	case LAUNCH_EXPERT:
 	case LAUNCH_EXPERTS:
 		return (struct launch_size){2,
 					    {(size_t)shape->n_tiles * lanes,
-					     (size_t)shape->n_rows * shape->per_row},
+					     shape->kind == LAUNCH_EXPERT ? shape->per_row
+									  : shape->n_experts},
 					    {lanes, 1}};
 	case LAUNCH_ROPE:
 		return one_dimension((size_t)shape->n_rows * (shape->n_head + 2 * shape->n_head_kv),
@@ -173,6 +194,7 @@ const struct opencl_family opencl_family_vector = {
 	.tile_queries = 12,
 	.splits_attention = true,
 	.n_slots = vector_slots,
+	.padding_max = 3,
 	.size = vector_size,
 };
 

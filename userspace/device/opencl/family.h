@@ -18,7 +18,10 @@ enum launch_kind {
 	LAUNCH_JOIN, /* of attention's parts, where there are any */
 	LAUNCH_SELECT,
 	LAUNCH_ROUTE,
-	LAUNCH_EXPERTS,
+	LAUNCH_SORT,	/* pairs of tokens and experts */
+	LAUNCH_PAIRS,	/* prepares activations of pairs */
+	LAUNCH_EXPERT,	/* of a single row */
+	LAUNCH_EXPERTS, /* of several */
 	LAUNCH_MIX,
 	LAUNCH_ADAPT,
 	LAUNCH_GATE,
@@ -27,9 +30,11 @@ enum launch_kind {
 /* What decides a launch's size. */
 struct launch_shape {
 	enum launch_kind kind;
-	uint32_t n_rows;  /* of activations, in this step */
-	uint32_t n_cols;  /* embed, select, mix, adapt, gate */
-	uint32_t per_row; /* experts: pairs of each row; prepare for them: rows of each, 0 else */
+	uint32_t n_rows; /* of activations, in this step */
+	uint32_t n_cols; /* embed, select, mix, adapt, gate */
+	uint32_t
+		per_row; /* pairs, expert(s): pairs of each row; prepare for them: rows of each, 0 else */
+	uint32_t n_experts;
 	uint32_t n_tiles; /* of weight rows */
 	uint32_t n_head;
 	uint32_t n_head_kv;
@@ -49,6 +54,7 @@ struct opencl_family {
 	uint32_t tile_queries; /* query rows that attention takes at once */
 	bool splits_attention;
 	uint32_t (*n_slots)(uint32_t n_rows); /* rows that activations are padded to */
+	uint32_t padding_max;		      /* n_slots(n) - n, at most */
 	struct launch_size (*size)(const struct opencl_device *device,
 				   const struct launch_shape *shape);
 };
@@ -65,6 +71,10 @@ extern const char *const opencl_family_names[]; /* ending with NULL */
  */
 const struct opencl_family *opencl_family_choose(const struct opencl_facts *facts,
 						 const char *calibrated);
+
+/* Slots that N_PAIRS of a token and one of N_EXPERTS take at most, where each expert has its own. */
+uint64_t opencl_pair_slots(const struct opencl_family *family, uint64_t n_pairs,
+			   uint32_t n_experts);
 
 /* Items of a group of the lane family on this device. */
 uint32_t opencl_lanes(const struct opencl_facts *facts);

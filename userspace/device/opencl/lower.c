@@ -12,12 +12,12 @@
 #include "cleanup.h"
 #include "packed_type.h"
 #include "program.h"
+#include "scratch.h"
 #include "segment.h"
 
 enum {
 	ARGS_MAX = 26,
 	NONE = UINT32_MAX,
-	TILE_QUERIES_MAX = 12,
 };
 
 struct lowering {
@@ -26,7 +26,9 @@ struct lowering {
 	const struct segment_params *params;
 	float *vectors; /* what goes into segment->vectors */
 	size_t n_vectors, vectors_capacity;
-	enum op_when when; /* of the op at hand */
+	enum op_when when;     /* of the op at hand */
+	enum launch_rows rows; /* of the launches at hand */
+	int32_t sorted;	       /* the value whose pairs segment->pairs has by now */
 };
 
 /* Arguments of one kernel, in order. */
@@ -102,6 +104,7 @@ static int add_launch(struct lowering *low, const char *one, const char *many,
 	launch = &segment->launches[segment->n_launches];
 	*launch = *like;
 	launch->when = low->when;
+	launch->rows = low->rows;
 	r = make_kernel(low, one, args, &launch->one);
 	if (r < 0)
 		return r;
@@ -230,9 +233,15 @@ static int lower_select(struct lowering *low, const struct op *op)
 	return add_launch(low, "select_rows", NULL, &args, &launch);
 }
 
-static bool is_quantised(enum tensor_type type)
+static void arg_prepared(struct args *args, const struct opencl_segment *segment, bool quantised)
 {
-	return tensor_type_info(type)->block_values > 1;
+	if (!quantised) {
+		arg_memory(args, segment->floats);
+		return;
+	}
+	arg_memory(args, segment->codes);
+	arg_memory(args, segment->scales);
+	arg_memory(args, segment->sums);
 }
 
 /* The op's input as int8 codes, or as floats. */
@@ -252,13 +261,7 @@ static int lower_activations(struct lowering *low, const struct op *op, bool qua
 	arg_memory(&args, segment->step);
 	arg_memory(&args, values_memory(low));
 	arg_memory(&args, segment->vectors);
-	if (quantised) {
-		arg_memory(&args, segment->codes);
-		arg_memory(&args, segment->scales);
-		arg_memory(&args, segment->sums);
-	} else {
-		arg_memory(&args, segment->floats);
-	}
+	arg_prepared(&args, segment, quantised);
 	arg_uint(&args, value_at(low, op->in[0]));
 	arg_uint(&args, norm);
 	arg_uint(&args, op->weight[0]->n_cols);
@@ -269,22 +272,59 @@ static int lower_activations(struct lowering *low, const struct op *op, bool qua
 	return add_launch(low, quantised ? "quantize_rows" : "float_rows", NULL, &args, &launch);
 }
 
-static int lower_prepare(struct lowering *low, const struct op *op)
+/* The same for each pair of a row and an expert, where the plan of the step's pairs has it. */
+static int lower_pairs(struct lowering *low, const struct op *op, bool quantised, cl_uint norm)
+{
+	const struct opencl_segment *segment = low->segment;
+	const uint32_t n_experts = op->weight[0]->n_experts;
+	const struct launch launch = {
+		.shape = {.kind = LAUNCH_PAIRS, .per_row = op->n_used, .n_experts = n_experts},
+		.of_outputs = is_of_outputs(low, op),
+	};
+	struct args args = {0};
+
+	arg_memory(&args, segment->pairs);
+	arg_memory(&args, values_memory(low));
+	arg_memory(&args, segment->vectors);
+	arg_prepared(&args, segment, quantised);
+	arg_uint(&args, value_at(low, op->in[0]));
+	arg_uint(&args, norm);
+	arg_uint(&args, op->weight[0]->n_cols);
+	arg_float(&args, op->eps);
+	arg_uint(&args, op->kind == OP_EXPERT_MATMUL ? 1 : op->n_used);
+	arg_uint(&args, n_experts);
+	return add_launch(low, quantised ? "quantize_pairs" : "float_pairs", NULL, &args, &launch);
+}
+
+/* For one row or any number of them; for several rows of experts by their pairs. */
+static int prepare_as(struct lowering *low, const struct op *op, bool quantised, cl_uint norm)
+{
+	return low->rows == ROWS_SEVERAL ? lower_pairs(low, op, quantised, norm)
+					 : lower_activations(low, op, quantised, norm);
+}
+
+static int lower_prepare(struct lowering *low, const struct op *op, cl_uint norm)
 {
 	bool some_quantised = false, some_float = false;
-	cl_uint norm;
-	int r;
+	int r = 0;
 
 	for (uint32_t i = 0; i < op->n_weights; i++) {
-		some_quantised |= is_quantised(op->weight[i]->type);
-		some_float |= !is_quantised(op->weight[i]->type);
+		some_quantised |= opencl_is_quantised(op->weight[i]->type);
+		some_float |= !opencl_is_quantised(op->weight[i]->type);
 	}
-	r = add_vector(low, &op->norm, &norm);
-	if (r == 0 && some_quantised)
-		r = lower_activations(low, op, true, norm);
+	if (some_quantised)
+		r = prepare_as(low, op, true, norm);
 	if (r == 0 && some_float)
-		r = lower_activations(low, op, false, norm);
+		r = prepare_as(low, op, false, norm);
 	return r;
+}
+
+static int lower_normed(struct lowering *low, const struct op *op)
+{
+	cl_uint norm;
+	int r = add_vector(low, &op->norm, &norm);
+
+	return r < 0 ? r : lower_prepare(low, op, norm);
 }
 
 static void arg_activations(struct args *args, const struct opencl_segment *segment)
@@ -348,7 +388,7 @@ static bool type_came_before(const struct op *op, uint32_t i)
 
 static int lower_matmul(struct lowering *low, const struct op *op)
 {
-	int r = lower_prepare(low, op);
+	int r = lower_normed(low, op);
 
 	for (uint32_t i = 0; i < op->n_weights && r == 0; i++) {
 		if (!type_came_before(op, i))
@@ -367,7 +407,7 @@ static int lower_glu(struct lowering *low, const struct op *op)
 	};
 	char name[16], one[32], many[32];
 	struct args args = {0};
-	int r = lower_prepare(low, op);
+	int r = lower_normed(low, op);
 
 	if (r < 0)
 		return r;
@@ -387,39 +427,121 @@ static int lower_glu(struct lowering *low, const struct op *op)
 	return add_launch(low, one, many, &args, &launch);
 }
 
-static int lower_experts(struct lowering *low, const struct op *op)
+/* What kernels of experts share; ROW says which of the two kinds they are. */
+static void arg_experts(struct args *args, struct lowering *low, const struct op *op)
 {
 	const struct matrix *weight = op->weight[0];
+
+	if (low->rows == ROWS_SEVERAL)
+		arg_memory(args, low->segment->pairs);
+	arg_memory(args, values_memory(low));
+	arg_activations(args, low->segment);
+	if (low->rows == ROWS_SEVERAL) {
+		arg_uint(args, weight->n_experts);
+	} else {
+		arg_uint(args, value_at(low, op->in[1]));
+		arg_uint(args, op->n_used);
+		arg_uint(args, op->kind == OP_EXPERT_GLU ? op->n_used : 1);
+	}
+	arg_uint(args, weight->n_rows);
+	arg_uint(args, value_at(low, op->out[0]));
+	arg_uint(args, weight->n_cols);
+}
+
+static int add_expert_launch(struct lowering *low, const struct op *op, const char *kernel,
+			     enum tensor_type type, const struct args *args)
+{
+	const bool is_one = low->rows == ROWS_ONE;
 	const struct launch launch = {
-		.shape = {.kind = LAUNCH_EXPERTS,
-			  .n_tiles = (uint32_t)div_up(weight->n_rows, PACKED_ROWS),
-			  .per_row = op->n_used},
+		.shape = {.kind = is_one ? LAUNCH_EXPERT : LAUNCH_EXPERTS,
+			  .n_tiles = (uint32_t)div_up(op->weight[0]->n_rows, PACKED_ROWS),
+			  .per_row = op->n_used,
+			  .n_experts = op->weight[0]->n_experts},
 		.of_outputs = is_of_outputs(low, op),
 	};
-	bool is_glu = op->kind == OP_EXPERT_GLU;
-	char type[16], name[32];
-	struct args args = {0};
-	int r = lower_prepare(low, op);
+	char name[16], full[48];
 
-	if (r < 0)
-		return r;
-	program_type_name(weight->type, type);
-	(void)snprintf(name, sizeof(name), "%s_%s", is_glu ? "expert_glu" : "expert_matmul", type);
+	program_type_name(type, name);
+	(void)snprintf(full, sizeof(full), "%s_%s_%s", kernel, is_one ? "one" : "many", name);
+	return add_launch(low, full, NULL, args, &launch);
+}
+
+/* Weight I; IS_GATE: through the activation; ONTO: what is there is multiplied. */
+static int lower_expert_matmul(struct lowering *low, const struct op *op, uint32_t i, bool is_gate,
+			       bool onto)
+{
+	struct args args = {0};
+
+	arg_memory(&args, weight_memory(low, op, i));
+	arg_experts(&args, low, op);
+	arg_uint(&args, is_gate ? op->activation == ACTIVATION_GELU_TANH : NONE);
+	arg_uint(&args, onto);
+	return add_expert_launch(low, op, "expert_matmul", op->weight[i]->type, &args);
+}
+
+/* One kernel reads both matrices where they are of one type. */
+static int lower_expert_glu(struct lowering *low, const struct op *op)
+{
+	struct args args = {0};
+	int r;
+
+	if (op->weight[0]->type != op->weight[1]->type) {
+		r = lower_expert_matmul(low, op, 0, true, false);
+		return r < 0 ? r : lower_expert_matmul(low, op, 1, false, true);
+	}
+	arg_memory(&args, weight_memory(low, op, 0));
+	arg_memory(&args, weight_memory(low, op, 1));
+	arg_experts(&args, low, op);
+	arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
+	return add_expert_launch(low, op, "expert_glu", op->weight[0]->type, &args);
+}
+
+static int lower_sort(struct lowering *low, const struct op *op)
+{
+	const struct launch launch = {.shape = {.kind = LAUNCH_SORT},
+				      .of_outputs = is_of_outputs(low, op)};
+	struct args args = {0};
+
+	if (low->sorted == op->in[1])
+		return 0;
+	low->sorted = op->in[1];
 	arg_memory(&args, low->segment->step);
-	for (uint32_t i = 0; i < op->n_weights; i++)
-		arg_memory(&args, weight_memory(low, op, i));
 	arg_memory(&args, values_memory(low));
-	arg_activations(&args, low->segment);
+	arg_memory(&args, low->segment->pairs);
 	arg_uint(&args, value_at(low, op->in[1]));
 	arg_uint(&args, op->n_used);
-	arg_uint(&args, is_glu ? op->n_used : 1);
-	arg_uint(&args, weight->n_rows);
-	arg_uint(&args, value_at(low, op->out[0]));
-	arg_uint(&args, weight->n_cols);
-	if (is_glu)
-		arg_uint(&args, op->activation == ACTIVATION_GELU_TANH);
+	arg_uint(&args, op->weight[0]->n_experts);
+	arg_uint(&args, low->segment->pairs_counted);
 	arg_uint(&args, launch.of_outputs);
-	return add_launch(low, name, NULL, &args, &launch);
+	return add_launch(low, "sort_pairs", NULL, &args, &launch);
+}
+
+static int lower_expert_products(struct lowering *low, const struct op *op)
+{
+	return op->kind == OP_EXPERT_GLU ? lower_expert_glu(low, op)
+					 : lower_expert_matmul(low, op, 0, false, false);
+}
+
+/* A single row's pairs one by one; those of several rows sorted, so that weights are read once. */
+static int lower_experts(struct lowering *low, const struct op *op)
+{
+	cl_uint norm;
+	int r = add_vector(low, &op->norm, &norm);
+
+	low->rows = ROWS_ONE;
+	if (r == 0)
+		r = lower_prepare(low, op, norm);
+	if (r == 0)
+		r = lower_expert_products(low, op);
+	low->rows = ROWS_SEVERAL;
+	if (r == 0)
+		r = lower_sort(low, op);
+	if (r == 0)
+		r = lower_prepare(low, op, norm);
+	if (r == 0)
+		r = lower_expert_products(low, op);
+	low->rows = ROWS_ANY;
+	return r;
 }
 
 static int lower_route(struct lowering *low, const struct op *op)
@@ -607,105 +729,13 @@ static const lower_fn lower_functions[OP_KINDS] = {
 
 bool opencl_supports(const struct device *device, const struct op *op)
 {
-	/* Both matrices of a glu are read by one kernel. */
-	if ((op->kind == OP_GLU || op->kind == OP_EXPERT_GLU) &&
-	    op->weight[0]->type != op->weight[1]->type)
+	/* Both matrices are read by one kernel. */
+	if (op->kind == OP_GLU && op->weight[0]->type != op->weight[1]->type)
 		return false;
 	return op->kind < OP_KINDS && lower_functions[op->kind];
 }
 
-/* ---- what the ops need together ---- */
-
-struct needs {
-	struct program_spec program;
-	uint64_t quantised_cols; /* of the widest input */
-	uint64_t float_cols;
-	uint32_t most_heads; /* query heads per key head */
-};
-
-static void need_weight(struct needs *needs, const struct op *op, const struct matrix *weight)
-{
-	uint64_t bit = UINT64_C(1) << weight->type;
-	uint64_t per_token = op->kind == OP_EXPERT_MATMUL ? op->n_used : 1;
-
-	if (op->kind == OP_EMBED) {
-		needs->program.embed_types |= bit;
-		return;
-	}
-	if (op->kind == OP_GLU)
-		needs->program.glu_types |= bit;
-	else if (op->n_used > 0)
-		needs->program.expert_types |= bit;
-	else
-		needs->program.matmul_types |= bit;
-	if (is_quantised(weight->type))
-		needs->quantised_cols =
-			MAX(needs->quantised_cols, per_token * round_up(weight->n_cols, 64));
-	else
-		needs->float_cols = MAX(needs->float_cols, per_token * weight->n_cols);
-}
-
-static struct needs needs_of(const struct lowering *low)
-{
-	const struct segment_params *params = low->params;
-	struct needs needs = {.program = {.kv_q8 = params->kv_type == KV_Q8_0}, .most_heads = 1};
-
-	for (uint32_t i = 0; i < params->n_ops; i++) {
-		const struct op *op = &params->graph->ops[params->first_op + i];
-
-		for (uint32_t k = 0; k < op->n_weights; k++)
-			need_weight(&needs, op, op->weight[k]);
-		needs.program.adapts |= op->kind == OP_ADAPT || op->kind == OP_GATE;
-		if (op->kind != OP_ROPE && op->kind != OP_ATTENTION)
-			continue;
-		needs.program.head_dim = op->head_dim;
-		needs.most_heads = MAX(needs.most_heads, op->n_head / op->n_head_kv);
-	}
-	needs.program.tile_heads = MIN(needs.most_heads, low->device->family->tile_queries);
-	needs.program.tile_tokens =
-		MAX(low->device->family->tile_queries / needs.program.tile_heads, 1u);
-	return needs;
-}
-
-static int make_memory(struct lowering *low, cl_mem *ret, uint64_t size_bytes)
-{
-	cl_int code;
-
-	*ret = clCreateBuffer(low->device->context, CL_MEM_READ_WRITE, MAX(size_bytes, 64), NULL,
-			      &code);
-	return code == CL_SUCCESS ? 0 : opencl_failed(low->device, "clCreateBuffer", code);
-}
-
-static int make_scratch(struct lowering *low, const struct needs *needs)
-{
-	struct opencl_segment *segment = low->segment;
-	const struct segment_params *params = low->params;
-	uint64_t rows = MAX(params->max_tokens, params->max_outputs) + TILE_QUERIES_MAX;
-	uint64_t blocks = rows * (needs->quantised_cols / 32);
-	uint32_t queries = needs->program.tile_heads;
-	int r;
-
-	segment->max_splits_items = low->device->facts.compute_units * SPLITS_PER_UNIT;
-	segment->step_capacity = step_words_capacity(params);
-	segment->step_words =
-		driver_memory_alloc(segment->step_capacity * sizeof(*segment->step_words));
-	if (!segment->step_words)
-		return log_oom(low->device->base.log, "preparing a segment");
-	r = make_memory(low, &segment->step, segment->step_capacity * sizeof(uint32_t));
-	if (r == 0)
-		r = make_memory(low, &segment->codes, blocks * 32);
-	if (r == 0)
-		r = make_memory(low, &segment->scales, blocks * 8);
-	if (r == 0)
-		r = make_memory(low, &segment->sums, blocks * 8);
-	if (r == 0)
-		r = make_memory(low, &segment->floats, rows * needs->float_cols * sizeof(float));
-	if (r == 0)
-		r = make_memory(low, &segment->partials,
-				(uint64_t)segment->max_splits_items * queries *
-					(needs->program.head_dim + 2) * sizeof(float));
-	return r;
-}
+/* ---- all of them ---- */
 
 static uint64_t count_vectors(const struct segment_params *params)
 {
@@ -752,16 +782,18 @@ int opencl_lower(struct opencl_segment *segment, const struct segment_params *pa
 		.device = opencl_device_from(segment->base.device),
 		.segment = segment,
 		.params = params,
+		.sorted = NO_VALUE,
 	};
-	struct needs needs = needs_of(&low);
+	struct opencl_needs needs = opencl_needs_of(low.device, params);
 	int r;
 
 	segment->tile_heads = needs.program.tile_heads;
 	segment->tile_tokens = needs.program.tile_tokens;
 	r = opencl_program_create(low.device, &needs.program, &segment->program);
 	if (r == 0)
-		r = make_scratch(&low, &needs);
+		r = opencl_make_scratch(segment, params, &needs);
 	if (r == 0)
-		r = make_memory(&low, &segment->vectors, count_vectors(params) * sizeof(float));
+		r = opencl_make_memory(low.device, count_vectors(params) * sizeof(float),
+				       &segment->vectors);
 	return r < 0 ? r : lower_ops(&low);
 }

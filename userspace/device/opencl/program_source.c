@@ -118,6 +118,8 @@ char *program_source(const struct opencl_family *family, const struct program_sp
 	if (spec->expert_types) {
 		add_common(&writer, "route.cl");
 		add_common(&writer, "mix.cl");
+		add_common(&writer, "pairs.cl");
+		add_family(&writer, "pairs.cl");
 	}
 	for (uint32_t type = 0; type < TENSOR_TYPE_IDS; type++) {
 		if (all_types >> type & 1)

@@ -34,6 +34,7 @@ static void release_objects(struct opencl_segment *segment)
 	release_memory(segment->sums);
 	release_memory(segment->floats);
 	release_memory(segment->partials);
+	release_memory(segment->pairs);
 	if (segment->program)
 		(void)clReleaseProgram(segment->program);
 }
@@ -150,7 +151,10 @@ static uint32_t rows_of(const struct launch *launch, const struct step *step)
 
 static bool is_launched(const struct launch *launch, const struct step *step, uint32_t n_splits)
 {
-	return step_runs(step, launch->when) && rows_of(launch, step) > 0 &&
+	uint32_t n_rows = rows_of(launch, step);
+
+	return step_runs(step, launch->when) && n_rows > 0 &&
+	       (launch->rows == ROWS_ANY || (launch->rows == ROWS_ONE) == (n_rows == 1)) &&
 	       (launch->shape.kind != LAUNCH_JOIN || n_splits > 1);
 }
 

@@ -10,12 +10,20 @@ enum {
 	SPLITS_PER_UNIT = 4,
 };
 
+/* In which steps a launch runs, by the rows it would have. */
+enum launch_rows {
+	ROWS_ANY,
+	ROWS_ONE,
+	ROWS_SEVERAL,
+};
+
 struct launch {
 	cl_kernel one;	/* for a single row (attention: for runs of single rows) */
 	cl_kernel many; /* for more; the same object where there is no difference */
 	struct launch_shape shape;
 	bool of_outputs;
 	enum op_when when;
+	enum launch_rows rows;
 };
 
 struct opencl_segment {
@@ -29,6 +37,8 @@ struct opencl_segment {
 	cl_mem vectors;			    /* norms and biases */
 	cl_mem codes, scales, sums, floats; /* activations */
 	cl_mem partials;		    /* of attention */
+	cl_mem pairs;			    /* of tokens and experts, sorted */
+	cl_uint pairs_counted;		    /* where in them the sorting items count */
 	uint32_t *step_words;
 	size_t step_capacity;  /* words */
 	cl_event step_written; /* NULL, or of the last write of step_words */
