@@ -94,7 +94,8 @@ const struct options devices_options = {
 	.command = "devices",
 	.synopsis = "",
 	.text = "Lists the devices that models can run on, with the word by which --device means "
-		"each. The one marked * is used when nothing is said.",
+		"each. Where nothing is said, GPUs, accelerators and the processor are weighed by "
+		"measurement; * marks the first of them.",
 	.tables = {&devices_table, &general_options},
 };
 
