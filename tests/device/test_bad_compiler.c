@@ -139,7 +139,7 @@ static void a_compiler_that_hangs_is_stopped(void **state)
 	assert_true(clock_now_ns() - begin < UINT64_C(30000000000));
 }
 
-/* What was found out once is not tried again. */
+/* What was found out once is not tried again, and the message says how it would be. */
 static void a_bad_compiler_is_remembered(void **state)
 {
 	struct place place;
@@ -151,7 +151,9 @@ static void a_bad_compiler_is_remembered(void **state)
 	marker = path_format("%s.runs", place.compiler);
 	assert_int_equal(place_open(&place, chosen.selector), -ENODEV);
 	assert_int_equal(stat(marker, &before), 0);
+	assert_null(strstr(place.tiny.kept.text, "try it again"));
 	assert_int_equal(place_open(&place, chosen.selector), -ENODEV);
+	assert_non_null(strstr(place.tiny.kept.text, "/programs to try it again"));
 	assert_int_equal(stat(marker, &after), 0);
 	assert_int_equal(before.st_size, after.st_size);
 	(void)unlink(marker);

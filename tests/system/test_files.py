@@ -36,6 +36,8 @@ def no_file(box):
             fails(ask(box, box.file(name), words[0]), BAD_FILE, part, name)
     for path in ("/dev/null", "/dev/zero"):
         fails(ask(box, path), BAD_FILE, "not a regular file")
+    for name in ("missing", "folder", "fifo", "socket"):
+        fails(run(box, "run", box.tiny(), "--lora", box.file(name), "x"), BAD_FILE, name)
     listening.close()
 
 

@@ -89,6 +89,13 @@ def contradictions(box):
     usage(box, "run", model, *("--stop x " * 65).split(), "x", parts=["--stop"])
 
 
+@case("options that say how to measure are refused where nothing is measured")
+def idle(box):
+    for words in (("--anew",), ("--types", "Q8_0"), ("--device", "cpu"), ("-t", "1"), ("--no-cache",)):
+        done = usage(box, "devices", *words, parts=["--calibrate"])
+        equal(done.out, b"", "stdout")
+
+
 @case("a device that is not there is an error, with the status for it")
 def no_device(box):
     model = box.tiny()

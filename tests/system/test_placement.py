@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Where a model runs, as users say it: lists, shares, a phase each; shown, drawn and measured."""
 import json
+import os
+import stat
 import xml.etree.ElementTree
 
 from harness import DEVICE, USAGE, answer, case, check, equal, fails, main, run, succeeds
@@ -50,6 +52,10 @@ def drawn(box):
     check(root.tag.endswith("svg") and len(root) > 3, "the picture is no picture", root.tag)
     fails(run(box, "plan", box.tiny(), "--svg", box.file("none/plan.svg")), 1, "plan.svg",
           "No such file")
+    os.mkfifo(box.file("fifo"))
+    for place in (box.path, box.file("fifo")):
+        fails(run(box, "plan", box.tiny(), "--svg", place), 1, "cannot write", place)
+    check(stat.S_ISFIFO(os.stat(box.file("fifo")).st_mode), "the FIFO is gone", place)
 
 
 @case("impossible placements are refused with the reason")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Hardware that two drivers offer: it is used once, by whichever is named or comes first. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "array.h"
 #include "check.h"
@@ -112,6 +114,24 @@ static void parts_of_one_platform_are_no_twins(void **state)
 	assert_int_equal(entries[4].twin, 2);
 }
 
+/* PoCL beside our own kernels. */
+static void this_processor_named_twice_is_said_so(void **state)
+{
+	const struct device_entry *chosen[8];
+	struct kept_log kept;
+
+	(void)state;
+	list.n_entries = 3;
+	entries[0].is_host_cpu = true;
+	entries[2].is_host_cpu = true;
+	kept_log_init(&kept);
+	assert_int_equal(device_list_select(&list, "cpu,opencl", &kept.log, chosen, 8), -ENODEV);
+	assert_int_equal(kept.n, 1);
+	assert_non_null(strstr(kept.text, "named already"));
+	expect_words("opencl", "opencl:0.0 ");
+	expect_words("cpu,opencl:0.0", "cpu opencl:0.0 ");
+}
+
 #define WITH_LIST(test) cmocka_unit_test_setup(test, set_up)
 
 int main(void)
@@ -123,6 +143,7 @@ int main(void)
 		WITH_LIST(an_unusable_driver_has_no_twin),
 		WITH_LIST(platforms_are_told_apart_though_their_names_are_not),
 		WITH_LIST(parts_of_one_platform_are_no_twins),
+		WITH_LIST(this_processor_named_twice_is_said_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

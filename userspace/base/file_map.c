@@ -15,7 +15,7 @@ static int refuse_irregular(const struct stat *info, const char *path, const str
 		return 0;
 	if (S_ISDIR(info->st_mode))
 		return log_error(log, EISDIR, "%s is a directory, not a file", path);
-	return log_error(log, EINVAL, "%s is not a regular file", path);
+	return log_error(log, ENOTSUP, "%s is not a regular file", path);
 }
 
 int file_map_init(struct file_map *map, const char *path, const struct log *log)

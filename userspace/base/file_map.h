@@ -14,7 +14,7 @@ struct file_map {
 };
 
 /*
- * Maps PATH. Directories, FIFOs, devices and sockets are refused (-EISDIR, -EINVAL) without being
+ * Maps PATH. Directories, FIFOs, devices and sockets are refused (-EISDIR, -ENOTSUP) without being
  * opened for reading, so that a FIFO cannot hang us. 0 or -errno, logged.
  */
 int file_map_init(struct file_map *map, const char *path, const struct log *log);

@@ -222,15 +222,18 @@ static int select_word(const struct device_list *list, const char *word, const s
 		       const struct device_entry **ret_entries, size_t n, size_t max)
 {
 	size_t before = n;
-	bool is_repeated = false;
+	bool is_repeated = false, is_host_repeated = false;
 
 	for (size_t i = 0; i < list->n_entries; i++) {
 		const struct device_entry *entry = &list->entries[i];
 
 		if (!entry->usable || !word_means(entry, word) ||
-		    repeats_host_cpu(entry, word, ret_entries, n) ||
 		    (strcmp(word, "opencl") == 0 && stands_back(list, entry)))
 			continue;
+		if (repeats_host_cpu(entry, word, ret_entries, n)) {
+			is_host_repeated = true;
+			continue;
+		}
 		if (repeats_hardware(list, entry, ret_entries, n)) {
 			is_repeated = true;
 			continue;
@@ -244,6 +247,11 @@ static int select_word(const struct device_list *list, const char *word, const s
 		return log_error(log, ENODEV,
 				 "device '%s' is named already, through another driver: it cannot "
 				 "be used twice",
+				 word);
+	if (n == before && is_host_repeated)
+		return log_error(log, ENODEV,
+				 "'%s' means nothing but this processor here, which is named "
+				 "already; by its own word (see 'slm devices') it can be added",
 				 word);
 	return n > before ? (int)n : no_such_device(list, word, log);
 }

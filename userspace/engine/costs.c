@@ -46,6 +46,23 @@ int engine_measure_devices(struct engine *engine, const struct progress *progres
 	return 0;
 }
 
+/* Where there is nothing to weigh, what was measured before still says which kernels suit a device. */
+static void read_device(struct engine *engine, uint32_t i)
+{
+	struct calibrate_params params = {
+		.entry = engine->entries[i],
+		.n_threads = engine->params.n_threads,
+		.types = calibrate_types(engine->graph),
+		.cache_dir = engine->cache_dir,
+		.log = engine->log,
+	};
+	struct calibration *calibration = &engine->calibrations[i];
+
+	if (calibration->types == 0 && calibrate_read(&params, calibration) == 0 &&
+	    (calibration->types & params.types) != params.types)
+		calibration->types = 0; /* its rates do not do for this model */
+}
+
 static void set_device(struct engine *engine, uint32_t i)
 {
 	const struct device_entry *entry = engine->entries[i];
@@ -89,8 +106,10 @@ static int set_kv_costs(struct engine *engine)
 
 int engine_costs_init(struct engine *engine)
 {
-	for (uint32_t i = 0; i < engine->n_entries; i++)
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		read_device(engine, i);
 		set_device(engine, i);
+	}
 	engine->costs = (struct partition_params){
 		.devices = engine->plan_devices,
 		.n_devices = engine->n_entries,

@@ -111,6 +111,24 @@ static int choose_entries(struct engine *engine)
 
 /* ---- planning ---- */
 
+/* A share may be less than any layer, or than the embedding that the first layer comes with. */
+static void warn_left_out(const struct engine *engine)
+{
+	const struct phase_plan *plan = &engine->plan.phases[PHASE_DECODE];
+
+	for (uint32_t i = 0; i < engine->n_entries; i++) {
+		bool is_used = false;
+
+		for (uint32_t k = 0; k < plan->n_segments; k++)
+			is_used = is_used || plan->segments[k].device == i;
+		if (!is_used && engine->shares[i] > 0)
+			log_warning(engine->log,
+				    "the split '%s' leaves nothing for %s: its share is less than "
+				    "the model can be cut into",
+				    engine->split, engine->entries[i]->name);
+	}
+}
+
 static int plan_by_split(struct engine *engine)
 {
 	int r;
@@ -119,6 +137,8 @@ static int plan_by_split(struct engine *engine)
 		engine->plan_devices[i].share = engine->shares[i];
 	r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
 			       &engine->plan);
+	if (r == 0)
+		warn_left_out(engine);
 	return r < 0 ? log_error(engine->log, -r, "the split '%s' gives nothing to any device",
 				 engine->split)
 		     : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns `slm devices`: every device there is and what speaks for or against using it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,7 +94,8 @@ const struct options devices_options = {
 	.command = "devices",
 	.synopsis = "",
 	.text = "Lists the devices that models can run on, with the word by which --device means "
-		"each. The one marked * is used when nothing is said.",
+		"each. Where nothing is said, GPUs, accelerators and the processor are weighed by "
+		"measurement; * marks the first of them.",
 	.tables = {&devices_table, &general_options},
 };
 
@@ -226,6 +228,21 @@ static enum exit_code print_table(const struct devices_view *view)
 	return exit_code_of(STAGE_RUN, r);
 }
 
+/* The option that says how to measure, where nothing is to be measured; NULL: there is none. */
+static const char *idle_option(const struct devices_values *values)
+{
+	const struct devices_calibrate_params *given = &values->calibrate;
+
+	if (values->calibrates)
+		return NULL;
+	return given->anew	   ? "--anew"
+	       : given->types	   ? "--types"
+	       : given->device	   ? "--device"
+	       : given->n_threads  ? "--threads"
+	       : !given->use_cache ? "--no-cache"
+				   : NULL;
+}
+
 enum exit_code devices_run(struct program *program, int argc, char **argv)
 {
 	_cleanup_(device_list_destroy_p) struct device_list *list = NULL;
@@ -240,6 +257,11 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 	if (!command_parse(program, &devices_options, (void *[]){&values, &general}, argc, argv,
 			   &arguments, &code))
 		return code;
+	if (idle_option(&values)) {
+		log_error(&program->log, EINVAL, "%s needs --calibrate: nothing is measured else",
+			  idle_option(&values));
+		return EXIT_CODE_USAGE;
+	}
 	r = device_list_create(DEVICES_ALL, &program->log, &list);
 	if (r == 0 && values.calibrates) {
 		values.calibrate.list = list;

@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "engine_setup.h"
 #include "output.h"
+#include "path.h"
 #include "plan_report.h"
 
 DEFINE_CLEANUP(struct engine, engine_destroy)
@@ -144,19 +145,32 @@ static enum exit_code print(const struct engine *engine, const struct plan_repor
 	return code;
 }
 
+/* Into FILE, which has no name yet. */
+static int draw_into(const struct new_file *file, const struct plan_report *report)
+{
+	FILE *out = fdopen(dup(file->fd), "w");
+	int r = out ? plan_print_svg(report, out) : -errno;
+
+	if (out && fclose(out) != 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
 static enum exit_code draw(const struct plan_report *report, const char *path,
 			   const struct log *log)
 {
-	FILE *file = fopen(path, "we");
-	int r = file ? plan_print_svg(report, file) : -errno;
+	struct new_file file = NEW_FILE_NONE;
+	int r;
 
-	if (file && fclose(file) != 0 && r == 0)
-		r = -errno;
+	r = new_file_init(&file, path);
+	if (r == 0)
+		r = draw_into(&file, report);
+	if (r == 0)
+		r = new_file_publish(&file);
+	new_file_finish(&file);
 	if (r == 0)
 		return EXIT_CODE_DONE;
 	(void)log_error(log, -r, "cannot write the picture %s: %s", path, strerror(-r));
-	if (file)
-		(void)unlink(path);
 	return EXIT_CODE_FAILED;
 }
 

@@ -163,8 +163,9 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 	return r;
 }
 
+/* RET_REMEMBERED is set where it failed before and was not tried again. */
 static int try_form(struct opencl_device *device, const char *source, const struct form *form,
-		    cl_program *ret_program)
+		    cl_program *ret_program, bool *ret_remembered)
 {
 	struct program_request request
 		__attribute__((cleanup(request_finish))) = {.device = device, .source = source};
@@ -178,12 +179,27 @@ static int try_form(struct opencl_device *device, const char *source, const stru
 	if (request.path && program_cache_load(device->context, device->facts.device, request.path,
 					       request.options, ret_program) == 0)
 		return 0;
-	if (request.bad && access(request.bad, F_OK) == 0)
+	if (request.bad && access(request.bad, F_OK) == 0) {
+		*ret_remembered = true;
 		return -ENOEXEC;
+	}
 	r = build_form(&request, ret_program);
 	if (r == -ENOEXEC)
 		note_bad(&request);
 	return r;
+}
+
+static int cannot_compile(const struct opencl_device *device, bool is_remembered)
+{
+	if (is_remembered)
+		return log_error(device->base.log, ENODEV,
+				 "%s: its driver did not compile our kernels rightly when that was "
+				 "tried; remove %s/programs to try it again",
+				 device->base.name, device->cache_dir);
+	return log_error(
+		device->base.log, ENODEV,
+		"%s: its driver does not compile our kernels rightly (-vv shows what it says)",
+		device->base.name);
 }
 
 int opencl_program_create(struct opencl_device *device, const struct program_spec *spec,
@@ -191,6 +207,7 @@ int opencl_program_create(struct opencl_device *device, const struct program_spe
 {
 	_cleanup_free_ char *source = program_source(device->family, spec);
 	const char *only = getenv("SLM_OPENCL_FORM");
+	bool is_remembered = false;
 	int r = -ENOEXEC;
 
 	if (!source)
@@ -198,15 +215,12 @@ int opencl_program_create(struct opencl_device *device, const struct program_spe
 	for (size_t i = 0; i < ARRAY_SIZE(forms) && r == -ENOEXEC; i++) {
 		if (!forms[i].usable(device) || (only && strcmp(only, forms[i].name) != 0))
 			continue;
-		r = try_form(device, source, &forms[i], ret_program);
+		r = try_form(device, source, &forms[i], ret_program, &is_remembered);
 		if (r == 0)
 			log_info(device->base.log, "%s: %s kernels, form %s", device->base.name,
 				 device->family->name, forms[i].name);
 	}
 	if (r == -ENOEXEC)
-		return log_error(
-			device->base.log, ENODEV,
-			"%s: its driver does not compile our kernels rightly (-vv shows what it says)",
-			device->base.name);
+		return cannot_compile(device, is_remembered);
 	return r;
 }
