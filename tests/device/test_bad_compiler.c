@@ -139,7 +139,15 @@ static void a_compiler_that_hangs_is_stopped(void **state)
 	assert_true(clock_now_ns() - begin < UINT64_C(30000000000));
 }
 
-/* What was found out once is not tried again, and the message says how it would be. */
+static void make_old(const struct place *place)
+{
+	char *command = path_format("touch -d '2 days ago' '%s'/programs/*.bad", place->cache);
+
+	assert_int_equal(system(command), 0);
+	free(command);
+}
+
+/* What was found out once is not tried again the same day, and the message says how it would be. */
 static void a_bad_compiler_is_remembered(void **state)
 {
 	struct place place;
@@ -156,6 +164,11 @@ static void a_bad_compiler_is_remembered(void **state)
 	assert_non_null(strstr(place.tiny.kept.text, "/programs to try it again"));
 	assert_int_equal(stat(marker, &after), 0);
 	assert_int_equal(before.st_size, after.st_size);
+	/* Two days later. */
+	make_old(&place);
+	assert_int_equal(place_open(&place, chosen.selector), -ENODEV);
+	assert_int_equal(stat(marker, &after), 0);
+	assert_true(after.st_size > before.st_size);
 	(void)unlink(marker);
 	free(marker);
 	place_finish(&place);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -17,6 +19,8 @@
 #include "path.h"
 #include "program.h"
 #include "program_cache.h"
+
+enum { NOTE_SECONDS = 24 * 3600 };
 
 /* One way to compile the same source. */
 struct form {
@@ -136,6 +140,19 @@ static void note_bad(const struct program_request *request)
 		fd = open(request->bad, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
+/* Notes are forgotten in time: the driver may be a newer one, or the machine was merely too busy. */
+static bool is_noted_bad(const struct program_request *request)
+{
+	struct stat status;
+
+	if (!request->bad || stat(request->bad, &status) < 0)
+		return false;
+	if (time(NULL) - status.st_mtime < NOTE_SECONDS)
+		return true;
+	(void)unlink(request->bad);
+	return false;
+}
+
 static int build_form(struct program_request *request, cl_program *ret_program)
 {
 	struct opencl_device *device = request->device;
@@ -179,7 +196,7 @@ static int try_form(struct opencl_device *device, const char *source, const stru
 	if (request.path && program_cache_load(device->context, device->facts.device, request.path,
 					       request.options, ret_program) == 0)
 		return 0;
-	if (request.bad && access(request.bad, F_OK) == 0) {
+	if (is_noted_bad(&request)) {
 		*ret_remembered = true;
 		return -ENOEXEC;
 	}
@@ -192,10 +209,11 @@ static int try_form(struct opencl_device *device, const char *source, const stru
 static int cannot_compile(const struct opencl_device *device, bool is_remembered)
 {
 	if (is_remembered)
-		return log_error(device->base.log, ENODEV,
-				 "%s: its driver did not compile our kernels rightly when that was "
-				 "tried; remove %s/programs to try it again",
-				 device->base.name, device->cache_dir);
+		return log_error(
+			device->base.log, ENODEV,
+			"%s: its driver did not compile our kernels rightly when that was "
+			"tried less than a day ago; remove %s/programs to try it again now",
+			device->base.name, device->cache_dir);
 	return log_error(
 		device->base.log, ENODEV,
 		"%s: its driver does not compile our kernels rightly (-vv shows what it says)",
