@@ -73,11 +73,12 @@ tests release -j "$jobs"
 [ "$mode" = all ] || exit 0
 
 build clang release -DCMAKE_C_COMPILER=clang
-tests clang -L 'unit|kernel' -j "$jobs"
+# Device code has a compiler of its own, whoever compiled us.
+tests clang -L 'unit|kernel' -j "$jobs" -E 'kernel_(pocl_|rusticl)|oclgrind|neon'
 build dev dev
 # What differs only in device code is left to the release build, which is many times faster at it.
 tests dev -j "$jobs" -L 'unit|kernel|device|system' \
-	-E 'kernel_pocl_|oclgrind|neon|_twice|archs_(pocl|rusticl|mixed)'
+	-E 'kernel_(pocl_|rusticl)|oclgrind|neon|_twice|calibration_pocl|(archs|encoders|adapters)_(pocl|rusticl|mixed|mock)|device_model_(rusticl|mock)'
 build tsan tsan
 tests tsan -j "$jobs" -L 'unit|kernel' -R 'test_base|test_engine|test_library|kernel_cpu$'
 build fuzz fuzz
