@@ -57,6 +57,18 @@ static inline void chosen_finish(void)
 	device_list_destroy(chosen.list);
 }
 
+/* What main() of a suite returns. */
+#define chosen_run(argc, argv, tests)                                   \
+	__extension__({                                                 \
+		int _r = chosen_init(argc, argv);                       \
+                                                                        \
+		if (_r == 0) {                                          \
+			_r = cmocka_run_group_tests(tests, NULL, NULL); \
+			chosen_finish();                                \
+		}                                                       \
+		_r;                                                     \
+	})
+
 static inline struct device *chosen_open(int index)
 {
 	const struct device_entry *entry = chosen.entries[index];

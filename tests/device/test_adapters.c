@@ -228,11 +228,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(norms_after_are_as_merged),
 		cmocka_unit_test(biases_are_as_merged),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

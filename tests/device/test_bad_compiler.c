@@ -227,11 +227,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_a_binary_it_is_compiled_here),
 		cmocka_unit_test(the_cpu_takes_the_place_of_a_device_that_fails),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

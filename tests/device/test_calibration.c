@@ -162,11 +162,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(figures_are_measured_and_kept),
 		cmocka_unit_test(reading_them_takes_no_time),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

@@ -332,22 +332,6 @@ static void steps_that_do_not_fit_are_refused(void **state)
 	on_each(check_refused_steps);
 }
 
-static struct segment_params params_of(struct bound_case *bound)
-{
-	return (struct segment_params){
-		.graph = &bound->c->graph,
-		.n_ops = bound->c->graph.n_ops,
-		.max_tokens = bound->c->max_tokens,
-		.max_outputs = bound->c->max_outputs,
-		.max_runs = bound->c->max_runs,
-		.max_pages = bound->c->max_pages,
-		.weights = bound->weights,
-		.values = bound->values,
-		.value_offsets = bound->offsets,
-		.kv = &bound->kv,
-	};
-}
-
 static void check_refused_segments(struct device *device)
 {
 	struct buffer *none[CASE_MATRICES_MAX] = {0};
@@ -361,7 +345,7 @@ static void check_refused_segments(struct device *device)
 	make_chain(&c, &in, &out);
 	assert_int_equal(bound_case_init(&bound, &c, device), 0);
 	chosen.kept.n = 0;
-	params = params_of(&bound);
+	params = bound_case_params(&bound);
 	params.n_ops = 0;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
 	params.n_ops = c.graph.n_ops + 1;
@@ -369,15 +353,15 @@ static void check_refused_segments(struct device *device)
 	params.n_ops = 1;
 	params.first_op = UINT32_MAX;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
-	params = params_of(&bound);
+	params = bound_case_params(&bound);
 	params.max_tokens = 0;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
 	params.max_tokens = 1 << 20;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
-	params = params_of(&bound);
+	params = bound_case_params(&bound);
 	params.weights = none;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
-	params = params_of(&bound);
+	params = bound_case_params(&bound);
 	params.value_offsets = far;
 	expect_complaint(segment_create(device, &params, &segment), -EINVAL);
 	assert_null(segment);
@@ -406,7 +390,7 @@ static void check_part(struct device *device)
 	make_chain(&c, &in, &out);
 	assert_int_equal(bound_case_init(&bound, &c, device), 0);
 	run_chain(&bound, in, out, 3, result);
-	params = params_of(&bound);
+	params = bound_case_params(&bound);
 	params.first_op = 1;
 	params.n_ops = 1;
 	assert_int_equal(segment_create(device, &params, &part), 0);
@@ -487,11 +471,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_device_opens_twice),
 		cmocka_unit_test(all_devices_work_side_by_side),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

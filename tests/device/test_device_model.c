@@ -362,11 +362,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(phases_have_devices_of_their_own),
 		cmocka_unit_test(embeddings_are_right),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

@@ -200,6 +200,25 @@ static int bind_kv(struct bound_case *bound)
 			     &bound->kv);
 }
 
+struct segment_params bound_case_params(const struct bound_case *bound)
+{
+	const struct kernel_case *c = bound->c;
+
+	return (struct segment_params){
+		.graph = &c->graph,
+		.n_ops = c->graph.n_ops,
+		.max_tokens = c->max_tokens,
+		.max_outputs = c->max_outputs,
+		.max_runs = c->max_runs,
+		.max_pages = c->max_pages,
+		.kv_type = c->kv_type,
+		.weights = bound->weights,
+		.values = bound->values,
+		.value_offsets = bound->offsets,
+		.kv = &bound->kv,
+	};
+}
+
 int bound_case_init(struct bound_case *bound, struct kernel_case *c, struct device *device)
 {
 	struct segment_params params;
@@ -217,19 +236,7 @@ int bound_case_init(struct bound_case *bound, struct kernel_case *c, struct devi
 	if (r < 0)
 		return r;
 	c->graph.n_matrices = c->model.n_matrices;
-	params = (struct segment_params){
-		.graph = &c->graph,
-		.n_ops = c->graph.n_ops,
-		.max_tokens = c->max_tokens,
-		.max_outputs = c->max_outputs,
-		.max_runs = c->max_runs,
-		.max_pages = c->max_pages,
-		.kv_type = c->kv_type,
-		.weights = bound->weights,
-		.values = bound->values,
-		.value_offsets = bound->offsets,
-		.kv = &bound->kv,
-	};
+	params = bound_case_params(bound);
 	return segment_create(device, &params, &bound->segment);
 }
 

@@ -63,6 +63,8 @@ struct bound_case {
 };
 
 int bound_case_init(struct bound_case *bound, struct kernel_case *c, struct device *device);
+/* What its segment was made by, for tests that make another. */
+struct segment_params bound_case_params(const struct bound_case *bound);
 void bound_case_finish(struct bound_case *bound);
 
 /* Writes and reads the first N_ROWS rows of a value. */

@@ -284,22 +284,6 @@ static void a_device_that_hangs_is_given_up(void **state)
 
 /* ---- making ---- */
 
-static struct segment_params params_of(struct bound_case *bound)
-{
-	return (struct segment_params){
-		.graph = &bound->c->graph,
-		.n_ops = bound->c->graph.n_ops,
-		.max_tokens = bound->c->max_tokens,
-		.max_outputs = bound->c->max_outputs,
-		.max_runs = bound->c->max_runs,
-		.max_pages = bound->c->max_pages,
-		.weights = bound->weights,
-		.values = bound->values,
-		.value_offsets = bound->offsets,
-		.kv = &bound->kv,
-	};
-}
-
 /* A second segment on a device that works fails with ERROR, and the first goes on if it can. */
 static void expect_segment_fails(const char *faults, int error, const char *cache_dir)
 {
@@ -311,7 +295,7 @@ static void expect_segment_fails(const char *faults, int error, const char *cach
 	expect_clean();
 	device = open_mock(0, cache_dir);
 	assert_int_equal(work_begin(&work, device), 0);
-	params = params_of(&work.bound);
+	params = bound_case_params(&work.bound);
 	assert_true(mock_arm(faults));
 	chosen.kept.n = 0;
 	assert_int_equal(segment_create(device, &params, &segment), error);
@@ -403,11 +387,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_device_that_hangs_is_given_up),
 		cmocka_unit_test(a_self_test_that_hangs_is_given_up),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }
