@@ -26,6 +26,7 @@ static void open_on(struct tiny_engine *tiny, const struct tiny_model *model, co
 		.split = chosen_split(device),
 		.n_sessions = n_sessions,
 		.n_batch = 16, /* an encoder takes texts whole all the same */
+		.n_parts = 3,  /* and so do its devices */
 		.embeddings = true,
 		.cache_dir = getenv("SLM_CACHE_DIR"),
 	};
@@ -166,11 +167,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(quantised_agrees_with_the_reference),
 		cmocka_unit_test(texts_stay_apart_and_whole),
 	};
-	int r = chosen_init(argc, argv);
 
-	if (r != 0)
-		return r;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	chosen_finish();
-	return r;
+	return chosen_run(argc, argv, tests);
 }

@@ -134,10 +134,36 @@ static void this_processor_named_twice_is_said_so(void **state)
 
 #define WITH_LIST(test) cmocka_unit_test_setup(test, set_up)
 
+static void hardware_is_weighed_once(void **state)
+{
+	const struct device_entry *found[8];
+
+	(void)state;
+	device_list_find_twins(&list);
+	assert_int_equal(device_list_candidates(&list, found, ARRAY_SIZE(found)), 4);
+	assert_ptr_equal(found[0], &entries[2]);
+	assert_ptr_equal(found[1], &entries[3]);
+	assert_ptr_equal(found[2], &entries[5]);
+	assert_ptr_equal(found[3], &entries[0]);
+	assert_ptr_equal(device_list_default(&list), &entries[2]);
+	/* The other driver's view takes over. */
+	assert_true(device_list_set_aside(&list, &entries[2], "it failed"));
+	assert_int_equal(device_list_candidates(&list, found, ARRAY_SIZE(found)), 4);
+	assert_ptr_equal(found[1], &entries[4]);
+	device_list_take_back(&list, &entries[2]);
+	assert_ptr_equal(device_list_default(&list), &entries[2]);
+	entries[2].usable = false;
+	entries[2].is_gone = true;
+	device_list_take_back(&list, &entries[2]);
+	assert_false(entries[2].usable);
+	assert_false(device_list_set_aside(&list, &entries[0], "the processor stays"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_LIST(two_drivers_of_one_device_are_seen),
+		WITH_LIST(hardware_is_weighed_once),
 		WITH_LIST(one_device_is_never_used_twice),
 		WITH_LIST(the_other_driver_takes_over_where_the_first_cannot),
 		WITH_LIST(an_unusable_driver_has_no_twin),

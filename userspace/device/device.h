@@ -92,6 +92,12 @@ static inline bool step_runs(const struct step *step, enum op_when when)
 	return when == WHEN_ALWAYS || (when == WHEN_ADAPTED) == (step->adapter_scales != NULL);
 }
 
+/* Does STEP continue each of its texts by one token? */
+static inline bool step_has_single_rows(const struct step *step)
+{
+	return step->n_tokens == step->n_runs;
+}
+
 /* ---- what a device holds ---- */
 
 struct device;

@@ -289,13 +289,18 @@ void device_list_take_back(struct device_list *list, const struct device_entry *
 {
 	struct device_entry *back = &list->entries[entry - list->entries];
 
+	if (back->is_gone)
+		return;
 	back->usable = true;
 	(void)snprintf(back->reason, sizeof(back->reason), "it is tried again");
 }
 
-static bool is_candidate(const struct device_entry *entry)
+bool device_list_is_candidate(const struct device_list *list, const struct device_entry *entry)
 {
-	return entry->usable && (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR);
+	if (entry == &list->entries[0])
+		return true;
+	return entry->usable && !stands_back(list, entry) &&
+	       (entry->type == DEVICE_GPU || entry->type == DEVICE_ACCELERATOR);
 }
 
 int device_list_candidates(const struct device_list *list, const struct device_entry **ret_entries,
@@ -303,19 +308,19 @@ int device_list_candidates(const struct device_list *list, const struct device_e
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < list->n_entries && n + 1 < max; i++) {
-		if (is_candidate(&list->entries[i]))
+	for (size_t i = 1; i < list->n_entries && n < max; i++) {
+		if (device_list_is_candidate(list, &list->entries[i]))
 			ret_entries[n++] = &list->entries[i];
 	}
-	ret_entries[n++] = &list->entries[0];
+	if (n < max)
+		ret_entries[n++] = &list->entries[0];
 	return (int)n;
 }
 
 const struct device_entry *device_list_default(const struct device_list *list)
 {
-	for (size_t i = 0; i < list->n_entries; i++) {
-		if (is_candidate(&list->entries[i]))
-			return &list->entries[i];
-	}
-	return &list->entries[0];
+	const struct device_entry *first;
+
+	(void)device_list_candidates(list, &first, 1);
+	return first;
 }

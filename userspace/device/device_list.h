@@ -32,6 +32,7 @@ struct device_entry {
 	size_t twin;
 	uint64_t memory_bytes;
 	bool usable;
+	bool is_gone; /* its driver does not list it any more; nothing makes it usable */
 	char reason[DEVICE_TEXT_MAX]; /* why it is, or is not, usable */
 };
 
@@ -79,12 +80,15 @@ void device_list_find_twins(struct device_list *list);
 int device_list_select(const struct device_list *list, const char *selector, const struct log *log,
 		       const struct device_entry **ret_entries, size_t max);
 
-/* Lets ENTRY, which was set aside, be used again. */
+/* Lets ENTRY, which was set aside, be used again, unless it is gone. */
 void device_list_take_back(struct device_list *list, const struct device_entry *entry);
 
 /* Makes ENTRY unusable for REASON. False where that cannot be: the CPU is what is always left. */
 bool device_list_set_aside(struct device_list *list, const struct device_entry *entry,
 			   const char *reason);
+
+/* Is ENTRY weighed when nobody says where to run? */
+bool device_list_is_candidate(const struct device_list *list, const struct device_entry *entry);
 
 /*
  * The devices to choose from when nobody says, into RET_ENTRIES [MAX]: usable accelerators and GPUs, the

@@ -381,12 +381,12 @@ const struct vocabulary *engine_vocabulary(const struct engine *engine)
 
 const struct plan *engine_plan(const struct engine *engine)
 {
-	return &engine->plan;
+	return &engine->placed.plan;
 }
 
 const struct plan_device *engine_plan_devices(const struct engine *engine)
 {
-	return engine->plan_devices;
+	return engine->placed.devices;
 }
 
 void engine_devices_changed(struct engine *engine)
@@ -401,18 +401,18 @@ bool engine_may_change_devices(const struct engine *engine)
 
 const struct partition_params *engine_costs(const struct engine *engine)
 {
-	return &engine->costs;
+	return &engine->placed.costs;
 }
 
 const struct plan_prediction *engine_prediction(const struct engine *engine)
 {
-	return engine->has_prediction ? &engine->prediction : NULL;
+	return engine->placed.has_prediction ? &engine->placed.prediction : NULL;
 }
 
 /* Has a segment of decoding before I the device of segment I? */
 static bool is_named(const struct engine *engine, uint32_t i)
 {
-	const struct plan_segment *segments = engine->plan.phases[PHASE_DECODE].segments;
+	const struct plan_segment *segments = engine->placed.plan.phases[PHASE_DECODE].segments;
 
 	for (uint32_t k = 0; k < i; k++) {
 		if (segments[k].device == segments[i].device)
@@ -424,7 +424,7 @@ static bool is_named(const struct engine *engine, uint32_t i)
 const char *engine_devices_text(const struct engine *engine,
 				char text[static ENGINE_DEVICES_TEXT_MAX])
 {
-	const struct phase_plan *plan = &engine->plan.phases[PHASE_DECODE];
+	const struct phase_plan *plan = &engine->placed.plan.phases[PHASE_DECODE];
 	size_t n = 0;
 
 	text[0] = '\0';
@@ -433,7 +433,7 @@ const char *engine_devices_text(const struct engine *engine,
 			continue;
 		n += (size_t)snprintf(text + n, ENGINE_DEVICES_TEXT_MAX - n, "%s%s",
 				      i > 0 ? "," : "",
-				      engine->entries[plan->segments[i].device]->selector);
+				      engine->placed.entries[plan->segments[i].device]->selector);
 	}
 	return text;
 }

@@ -59,8 +59,23 @@ struct step_memory {
 /* A device that was set aside. */
 struct engine_aside {
 	const struct device_entry *entry;
-	uint64_t again_ns; /* when to try it again; 0: it is being tried */
+	uint64_t again_ns; /* when to try it again; 0: it is in use again, or could be */
+	uint64_t tried_ns; /* when it was tried last; 0: never */
 	uint32_t n_failures;
+};
+
+/* Which devices there are to choose from, what is known of them, and what was made of it. */
+struct placement {
+	const struct device_entry *entries[PLAN_DEVICES_MAX];
+	uint32_t n_entries;
+	uint32_t allowed[PHASES];			   /* bit I: entry I, in that phase */
+	double shares[PLAN_DEVICES_MAX];		   /* of entries, where there is a split */
+	struct calibration calibrations[PLAN_DEVICES_MAX]; /* of entries; types 0: not measured */
+	struct plan_device devices[PLAN_DEVICES_MAX];
+	struct partition_params costs;
+	struct plan plan;
+	struct plan_prediction prediction;
+	bool has_prediction;
 };
 
 struct engine {
@@ -81,17 +96,8 @@ struct engine {
 	struct vocabulary *vocabulary;
 	struct packed *packed;
 	struct device_list *device_list;
-	struct plan plan;
-	struct plan_device plan_devices[PLAN_DEVICES_MAX];
-	const struct device_entry *entries[PLAN_DEVICES_MAX];
-	uint32_t n_entries;
-	uint32_t allowed[PHASES];			   /* bit I: entry I, in that phase */
-	double shares[PLAN_DEVICES_MAX];		   /* of entries, where there is a split */
-	struct calibration calibrations[PLAN_DEVICES_MAX]; /* of entries; types 0: not measured */
-	struct partition_params costs;			   /* what the plan was made by */
-	uint64_t *kv_costs;				   /* [2][n_layers], for costs */
-	struct plan_prediction prediction;
-	bool has_prediction;
+	struct placement placed;
+	uint64_t *kv_costs;		/* [2][n_layers], for placed.costs */
 	struct plan_measured *measured; /* where a step's times are added up, or NULL */
 	struct engine_device devices[PLAN_DEVICES_MAX];
 	struct engine_segment segments[PHASES * PLAN_SEGMENTS_MAX];
@@ -157,7 +163,7 @@ bool engine_recover(struct engine *engine, int error);
 /* Where devices came, went or are to be tried again: makes another plan, if that differs. */
 void engine_reconsider(struct engine *engine);
 
-/* costs.c: measures each entry where it was not before, and fills in engine->costs. */
+/* costs.c: measures each entry where it was not before, and fills in placed.costs. */
 int engine_measure_devices(struct engine *engine, const struct progress *progress);
 int engine_costs_init(struct engine *engine);
 

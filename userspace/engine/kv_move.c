@@ -42,29 +42,38 @@ static int move_layer(struct move *move, size_t first, size_t end)
 	return r;
 }
 
-int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase)
+static int move_op(struct engine *engine, const struct session *session, enum phase phase,
+		   const struct op *op)
 {
 	enum phase other = phase == PHASE_DECODE ? PHASE_PREFILL : PHASE_DECODE;
-	size_t first = session->n_cached[phase];
+	uint64_t page_bytes = kv_page_bytes(engine->params.kv_type, op->n_head_kv, op->head_dim);
+	_cleanup_free_ void *page = NULL;
+	struct move move = {
+		.engine = engine,
+		.rope = op,
+		.from = engine->kv_homes[other][op->layer],
+		.to = engine->kv_homes[phase][op->layer],
+		.table = &session->tables[op->kv_group],
+		.page_bytes = page_bytes,
+	};
+
+	if (move.from == move.to)
+		return 0;
+	move.page = page = malloc(page_bytes);
+	if (!page)
+		return log_oom(engine->log, "moving the cache");
+	return move_layer(&move, session->n_cached[phase], session->n_done);
+}
+
+int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase)
+{
 	int r = 0;
 
+	if (session->n_cached[phase] == session->n_done)
+		return 0;
 	for (uint32_t i = 0; i < engine->graph->n_ops && engine->kv_is_split && r == 0; i++) {
-		const struct op *op = &engine->graph->ops[i];
-		_cleanup_free_ void *page = NULL;
-		struct move move = {.engine = engine, .rope = op};
-
-		if (op->kind != OP_ROPE || first == session->n_done)
-			continue;
-		move.from = engine->kv_homes[other][op->layer];
-		move.to = engine->kv_homes[phase][op->layer];
-		move.table = &session->tables[op->kv_group];
-		move.page_bytes =
-			kv_page_bytes(engine->params.kv_type, op->n_head_kv, op->head_dim);
-		move.page = page = malloc(move.page_bytes);
-		if (!page)
-			return log_oom(engine->log, "moving the cache");
-		if (move.from != move.to)
-			r = move_layer(&move, first, session->n_done);
+		if (engine->graph->ops[i].kind == OP_ROPE)
+			r = move_op(engine, session, phase, &engine->graph->ops[i]);
 	}
 	if (r == 0)
 		session->n_cached[phase] = session->n_done;

@@ -13,6 +13,8 @@
 
 enum { RETRY_MAX_MS = 3600 * 1000 };
 
+static const uint64_t NS_PER_MS = 1000000;
+
 /* ---- choosing ---- */
 
 /* A choice of native devices spares the start of every OpenCL driver. */
@@ -37,25 +39,25 @@ static enum device_scope scope_of(const struct engine *engine)
 /* The entry's place among those in use, added where it is not there. -1: no room. */
 static int place_of_entry(struct engine *engine, const struct device_entry *entry)
 {
-	for (uint32_t i = 0; i < engine->n_entries; i++) {
-		if (engine->entries[i] == entry)
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
+		if (engine->placed.entries[i] == entry)
 			return (int)i;
 	}
-	if (engine->n_entries == PLAN_DEVICES_MAX)
+	if (engine->placed.n_entries == PLAN_DEVICES_MAX)
 		return -1;
-	engine->entries[engine->n_entries] = entry;
-	return (int)engine->n_entries++;
+	engine->placed.entries[engine->placed.n_entries] = entry;
+	return (int)engine->placed.n_entries++;
 }
 
-static int choose_for_phase(struct engine *engine, enum phase phase)
+static int choose_for_phase(struct engine *engine, enum phase phase, const struct log *log)
 {
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
 	const char *selector = selector_of(engine, phase);
 	int n;
 
-	engine->allowed[phase] = 0;
+	engine->placed.allowed[phase] = 0;
 	if (selector)
-		n = device_list_select(engine->device_list, selector, engine->log, entries,
+		n = device_list_select(engine->device_list, selector, log, entries,
 				       PLAN_DEVICES_MAX);
 	else
 		n = device_list_candidates(engine->device_list, entries, PLAN_DEVICES_MAX);
@@ -63,50 +65,51 @@ static int choose_for_phase(struct engine *engine, enum phase phase)
 		int place = place_of_entry(engine, entries[i]);
 
 		if (place < 0)
-			return log_error(engine->log, ENODEV, "these are more than %d devices",
+			return log_error(log, ENODEV, "these are more than %d devices",
 					 PLAN_DEVICES_MAX);
-		engine->allowed[phase] |= 1u << place;
+		engine->placed.allowed[phase] |= 1u << place;
 	}
 	return n < 0 ? n : 0;
 }
 
 /* Reads "60,40" into the shares of the devices. */
-static int read_split(struct engine *engine)
+static int read_split(struct engine *engine, const struct log *log)
 {
 	const char *at = engine->split;
 	uint32_t n = 0;
 
 	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
-		return log_error(engine->log, EINVAL,
+		return log_error(log, EINVAL,
 				 "a split is for both phases: it cannot go with devices for one");
 
 	for (char *end; at; n++) {
 		double share = strtod(at, &end);
 
 		if (end == at || (*end != ',' && *end != '\0') || !(share >= 0 && share <= 1e9))
-			return log_error(engine->log, EINVAL,
-					 "'%s' is no list of shares like 60,40", engine->split);
-		if (n < engine->n_entries)
-			engine->shares[n] = share;
+			return log_error(log, EINVAL, "'%s' is no list of shares like 60,40",
+					 engine->split);
+		if (n < engine->placed.n_entries)
+			engine->placed.shares[n] = share;
 		at = *end == ',' ? end + 1 : NULL;
 	}
-	if (n != engine->n_entries)
-		return log_error(engine->log, EINVAL,
+	if (n != engine->placed.n_entries)
+		return log_error(log, EINVAL,
 				 "the split '%s' has %u shares and there are %u devices",
-				 engine->split, n, engine->n_entries);
+				 engine->split, n, engine->placed.n_entries);
 	return 0;
 }
 
-static int choose_entries(struct engine *engine)
+/* LOG: of what is wrong with what was asked for; NULL: nobody wants to know. */
+static int choose_entries(struct engine *engine, const struct log *log)
 {
 	int r;
 
-	engine->n_entries = 0;
-	memset(engine->calibrations, 0, sizeof(engine->calibrations));
-	r = choose_for_phase(engine, PHASE_PREFILL);
+	engine->placed.n_entries = 0;
+	memset(engine->placed.calibrations, 0, sizeof(engine->placed.calibrations));
+	r = choose_for_phase(engine, PHASE_PREFILL, log);
 	if (r == 0)
-		r = choose_for_phase(engine, PHASE_DECODE);
-	return r == 0 && engine->split ? read_split(engine) : r;
+		r = choose_for_phase(engine, PHASE_DECODE, log);
+	return r == 0 && engine->split ? read_split(engine, log) : r;
 }
 
 /* ---- planning ---- */
@@ -114,18 +117,18 @@ static int choose_entries(struct engine *engine)
 /* A share may be less than any layer, or than the embedding that the first layer comes with. */
 static void warn_left_out(const struct engine *engine)
 {
-	const struct phase_plan *plan = &engine->plan.phases[PHASE_DECODE];
+	const struct phase_plan *plan = &engine->placed.plan.phases[PHASE_DECODE];
 
-	for (uint32_t i = 0; i < engine->n_entries; i++) {
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
 		bool is_used = false;
 
 		for (uint32_t k = 0; k < plan->n_segments; k++)
 			is_used = is_used || plan->segments[k].device == i;
-		if (!is_used && engine->shares[i] > 0)
+		if (!is_used && engine->placed.shares[i] > 0)
 			log_warning(engine->log,
 				    "the split '%s' leaves nothing for %s: its share is less than "
 				    "the model can be cut into",
-				    engine->split, engine->entries[i]->name);
+				    engine->split, engine->placed.entries[i]->name);
 	}
 }
 
@@ -133,10 +136,10 @@ static int plan_by_split(struct engine *engine)
 {
 	int r;
 
-	for (uint32_t i = 0; i < engine->n_entries; i++)
-		engine->plan_devices[i].share = engine->shares[i];
-	r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
-			       &engine->plan);
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++)
+		engine->placed.devices[i].share = engine->placed.shares[i];
+	r = partition_by_share(engine->graph, engine->placed.devices, engine->placed.n_entries,
+			       &engine->placed.plan);
 	if (r == 0)
 		warn_left_out(engine);
 	return r < 0 ? log_error(engine->log, -r, "the split '%s' gives nothing to any device",
@@ -157,11 +160,11 @@ static int plan_without_choice(struct engine *engine)
 	for (int p = 0; p < PHASES && r == 0; p++) {
 		struct plan plan;
 
-		for (uint32_t i = 0; i < engine->n_entries; i++)
-			engine->plan_devices[i].share = engine->allowed[p] >> i & 1;
-		r = partition_by_share(engine->graph, engine->plan_devices, engine->n_entries,
-				       &plan);
-		engine->plan.phases[p] = plan.phases[p];
+		for (uint32_t i = 0; i < engine->placed.n_entries; i++)
+			engine->placed.devices[i].share = engine->placed.allowed[p] >> i & 1;
+		r = partition_by_share(engine->graph, engine->placed.devices,
+				       engine->placed.n_entries, &plan);
+		engine->placed.plan.phases[p] = plan.phases[p];
 	}
 	return r;
 }
@@ -173,7 +176,7 @@ static uint32_t required_devices(const struct engine *engine)
 
 	for (int p = 0; p < PHASES; p++) {
 		if (selector_of(engine, (enum phase)p))
-			required |= engine->allowed[p];
+			required |= engine->placed.allowed[p];
 	}
 	return required;
 }
@@ -182,18 +185,19 @@ static int plan_by_cost(struct engine *engine)
 {
 	int r;
 
-	engine->costs.required = required_devices(engine);
+	engine->placed.costs.required = required_devices(engine);
 	for (int p = 0; p < PHASES; p++)
-		engine->costs.allowed[p] = engine->allowed[p];
-	r = partition_optimal(engine->graph, &engine->costs, &engine->plan, &engine->prediction);
-	engine->has_prediction = r == 0;
+		engine->placed.costs.allowed[p] = engine->placed.allowed[p];
+	r = partition_optimal(engine->graph, &engine->placed.costs, &engine->placed.plan,
+			      &engine->placed.prediction);
+	engine->placed.has_prediction = r == 0;
 	return r == -EINVAL ? -ENODEV : r;
 }
 
 static bool has_choice(const struct engine *engine)
 {
-	return !is_one_device(engine->allowed[PHASE_PREFILL]) ||
-	       !is_one_device(engine->allowed[PHASE_DECODE]);
+	return !is_one_device(engine->placed.allowed[PHASE_PREFILL]) ||
+	       !is_one_device(engine->placed.allowed[PHASE_DECODE]);
 }
 
 static int make_plan(struct engine *engine, const struct progress *progress)
@@ -201,9 +205,10 @@ static int make_plan(struct engine *engine, const struct progress *progress)
 	bool weighs = !engine->split && has_choice(engine);
 	int r = 0;
 
-	engine->has_prediction = false;
-	for (uint32_t i = 0; i < engine->n_entries; i++)
-		engine->plan_devices[i] = (struct plan_device){.name = engine->entries[i]->name};
+	engine->placed.has_prediction = false;
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++)
+		engine->placed.devices[i] =
+			(struct plan_device){.name = engine->placed.entries[i]->name};
 	if (engine->split)
 		r = plan_by_split(engine);
 	else if (!weighs)
@@ -219,9 +224,9 @@ static int make_plan(struct engine *engine, const struct progress *progress)
 
 static const char *kernel_family_of(const struct engine *engine, const struct device_entry *entry)
 {
-	for (uint32_t i = 0; i < engine->n_entries; i++) {
-		if (engine->entries[i] == entry)
-			return engine->calibrations[i].kernel_family;
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
+		if (engine->placed.entries[i] == entry)
+			return engine->placed.calibrations[i].kernel_family;
 	}
 	return NULL;
 }
@@ -264,7 +269,7 @@ static void release_device(struct engine *engine, struct engine_device *device)
 static int take_device(struct engine *engine, const struct plan_segment *segment,
 		       struct engine_device **ret_device)
 {
-	const struct device_entry *entry = engine->entries[segment->device];
+	const struct device_entry *entry = engine->placed.entries[segment->device];
 	struct engine_device *free_place = NULL;
 
 	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
@@ -420,7 +425,7 @@ static struct engine_segment *find_segment(struct engine *engine,
 
 static int route_segment(struct engine *engine, enum phase phase, uint32_t i)
 {
-	const struct plan_segment *segment = &engine->plan.phases[phase].segments[i];
+	const struct plan_segment *segment = &engine->placed.plan.phases[phase].segments[i];
 	struct engine_segment *ready;
 	struct engine_device *device;
 	int r = take_device(engine, segment, &device);
@@ -441,7 +446,7 @@ static int route_segment(struct engine *engine, enum phase phase, uint32_t i)
 
 static void find_homes(struct engine *engine, enum phase phase)
 {
-	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments; i++) {
+	for (uint32_t i = 0; i < engine->placed.plan.phases[phase].n_segments; i++) {
 		const struct engine_segment *segment = engine->routes[phase][i];
 
 		for (uint32_t k = 0; k < segment->n_ops; k++) {
@@ -462,27 +467,30 @@ static int make_route(struct engine *engine, enum phase phase)
 		engine->kv_homes[phase] = calloc(n_layers, sizeof(*engine->kv_homes[phase]));
 	if (!engine->kv_homes[phase])
 		return log_oom(engine->log, "preparing the plan");
-	for (uint32_t i = 0; i < engine->plan.phases[phase].n_segments && r == 0; i++)
+	for (uint32_t i = 0; i < engine->placed.plan.phases[phase].n_segments && r == 0; i++)
 		r = route_segment(engine, phase, i);
 	if (r == 0)
 		find_homes(engine, phase);
 	return r;
 }
 
-/* Each boundary between segments has room for a batch of the widest value that crosses one. */
+/*
+ * Room for a batch of the widest value that crosses between segments; for parts that follow each
+ * other, at each boundary, where two of them may be on their way at once.
+ */
 static int make_crossings(struct engine *engine)
 {
 	size_t n_cols = 1, n_boundaries = 1;
 	float *crossing;
 
 	for (int p = 0; p < PHASES; p++) {
-		const struct phase_plan *plan = &engine->plan.phases[p];
+		const struct phase_plan *plan = &engine->placed.plan.phases[p];
 
-		n_boundaries = MAX(n_boundaries, plan->n_segments);
 		for (uint32_t i = 1; i < plan->n_segments; i++)
 			n_cols = MAX(n_cols, engine->graph->values[plan->segments[i].input].n_cols);
 	}
-	/* Two parts of a step in parts are on their way at once. */
+	if (engine->n_parts > 1)
+		n_boundaries = engine->placed.plan.phases[PHASE_PREFILL].n_segments;
 	engine->crossing_floats = (engine->params.n_batch + 1) * n_cols;
 	crossing =
 		realloc(engine->crossing, n_boundaries * engine->crossing_floats * sizeof(float));
@@ -518,22 +526,25 @@ static bool is_split(const struct engine *engine)
 /* Two devices of the plan that are one piece of silicon do not gain by working at once. */
 static bool shares_silicon(const struct engine *engine)
 {
-	const struct phase_plan *plan = &engine->plan.phases[PHASE_PREFILL];
+	const struct phase_plan *plan = &engine->placed.plan.phases[PHASE_PREFILL];
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < plan->n_segments; i++)
-		n += engine->entries[plan->segments[i].device]->is_host_cpu;
+		n += engine->placed.entries[plan->segments[i].device]->is_host_cpu;
 	return n > 1;
 }
 
+/* An encoder's rows see those behind them: its steps stay whole. */
 static uint32_t parts_of(const struct engine *engine)
 {
-	const struct plan_prediction *prediction = &engine->prediction;
+	const struct plan_prediction *prediction = &engine->placed.prediction;
 	const struct phase_prediction *prefill = &prediction->phases[PHASE_PREFILL];
 
+	if (engine->model->is_encoder)
+		return 1;
 	if (engine->params.n_parts > 0)
 		return engine->params.n_parts;
-	if (!engine->has_prediction || shares_silicon(engine) ||
+	if (!engine->placed.has_prediction || shares_silicon(engine) ||
 	    prediction->pipelined_s > 0.95 * prefill->total_s)
 		return 1;
 	return MIN(MAX(prediction->n_parts, 1u), (uint32_t)ENGINE_PARTS_MAX);
@@ -547,7 +558,7 @@ static int carry_out(struct engine *engine, const struct progress *progress)
 	engine->failed = NULL;
 	engine->is_ready = false;
 	for (int p = 0; p < PHASES && r == 0; p++)
-		r = open_devices(engine, &engine->plan.phases[p]);
+		r = open_devices(engine, &engine->placed.plan.phases[p]);
 	if (r == 0)
 		r = pack_weights(engine, progress);
 	for (int p = 0; p < PHASES && r == 0; p++)
@@ -568,7 +579,7 @@ static uint64_t retry_ns(const struct engine *engine, uint32_t n_failures)
 	uint64_t ms = engine->params.retry_ms > 0 ? engine->params.retry_ms : ENGINE_RETRY_MS;
 
 	ms = MIN(ms << MIN(n_failures - 1, 20u), (uint64_t)RETRY_MAX_MS);
-	return clock_now_ns() + ms * 1000000;
+	return clock_now_ns() + ms * NS_PER_MS;
 }
 
 static void remember_failure(struct engine *engine, const struct device_entry *entry)
@@ -585,6 +596,9 @@ static void remember_failure(struct engine *engine, const struct device_entry *e
 		aside = &engine->asides[engine->n_asides++];
 		*aside = (struct engine_aside){.entry = entry};
 	}
+	/* One that has worked for long begins anew. */
+	if (aside->tried_ns > 0 && clock_now_ns() - aside->tried_ns > RETRY_MAX_MS * NS_PER_MS)
+		aside->n_failures = 0;
 	aside->n_failures++;
 	aside->again_ns = retry_ns(engine, aside->n_failures);
 }
@@ -632,7 +646,7 @@ int engine_place(struct engine *engine, const struct progress *progress)
 	if (r < 0)
 		return r;
 	do {
-		r = choose_entries(engine);
+		r = choose_entries(engine, engine->log);
 		if (r < 0)
 			return r;
 		if (engine->params.plan_only)
@@ -649,8 +663,8 @@ static void forget_place(struct engine *engine, uint32_t place)
 	uint32_t below = (1u << place) - 1;
 
 	for (int p = 0; p < PHASES; p++)
-		engine->allowed[p] = (engine->allowed[p] & below) |
-				     (engine->allowed[p] >> 1 & ~below);
+		engine->placed.allowed[p] = (engine->placed.allowed[p] & below) |
+					    (engine->placed.allowed[p] >> 1 & ~below);
 }
 
 /* Of the devices that were wanted, those that are left; where none is, the best there is. */
@@ -658,25 +672,26 @@ static int choose_left(struct engine *engine)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < engine->n_entries; i++) {
-		if (engine->entries[i]->usable) {
-			engine->calibrations[n] = engine->calibrations[i];
-			engine->shares[n] = engine->shares[i];
-			engine->entries[n++] = engine->entries[i];
-		} else
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
+		if (engine->placed.entries[i]->usable) {
+			engine->placed.calibrations[n] = engine->placed.calibrations[i];
+			engine->placed.shares[n] = engine->placed.shares[i];
+			engine->placed.entries[n++] = engine->placed.entries[i];
+		} else {
 			forget_place(engine, n);
+		}
 	}
-	engine->n_entries = n;
+	engine->placed.n_entries = n;
 	for (int p = 0; p < PHASES; p++) {
 		int place;
 
-		if (engine->allowed[p])
+		if (engine->placed.allowed[p])
 			continue;
 		place = place_of_entry(engine, device_list_default(engine->device_list));
 		if (place < 0)
 			return -ENODEV;
-		engine->allowed[p] = 1u << place;
-		engine->shares[place] = 1;
+		engine->placed.allowed[p] = 1u << place;
+		engine->placed.shares[place] = 1;
 	}
 	return 0;
 }
@@ -712,49 +727,23 @@ static bool take_back(struct engine *engine, bool all)
 		if (aside->again_ns == 0 || (!all && aside->again_ns > now))
 			continue;
 		aside->again_ns = 0;
+		aside->tried_ns = now;
 		device_list_take_back(engine->device_list, aside->entry);
 		any = true;
 	}
 	return any;
 }
 
-/* Who runs what now; to be compared with, and to go back to. */
-struct placed {
-	const struct device_entry *entries[PLAN_DEVICES_MAX];
-	struct calibration calibrations[PLAN_DEVICES_MAX];
-	uint32_t n_entries;
-	uint32_t allowed[PHASES];
-	struct plan plan;
-};
-
-static void placed_save(const struct engine *engine, struct placed *placed)
+static bool is_same_phase(const struct placement *now, const struct placement *before, int phase)
 {
-	memcpy(placed->entries, engine->entries, sizeof(placed->entries));
-	memcpy(placed->calibrations, engine->calibrations, sizeof(placed->calibrations));
-	memcpy(placed->allowed, engine->allowed, sizeof(placed->allowed));
-	placed->n_entries = engine->n_entries;
-	placed->plan = engine->plan;
-}
-
-static void placed_restore(struct engine *engine, const struct placed *placed)
-{
-	memcpy(engine->entries, placed->entries, sizeof(placed->entries));
-	memcpy(engine->calibrations, placed->calibrations, sizeof(placed->calibrations));
-	memcpy(engine->allowed, placed->allowed, sizeof(placed->allowed));
-	engine->n_entries = placed->n_entries;
-	engine->plan = placed->plan;
-}
-
-static bool is_same_phase(const struct engine *engine, const struct placed *placed, int phase)
-{
-	const struct phase_plan *a = &engine->plan.phases[phase], *b = &placed->plan.phases[phase];
+	const struct phase_plan *a = &now->plan.phases[phase], *b = &before->plan.phases[phase];
 	bool same = a->n_segments == b->n_segments;
 
 	for (uint32_t i = 0; i < a->n_segments && same; i++) {
 		const struct plan_segment *x = &a->segments[i], *y = &b->segments[i];
 
 		same = x->first_op == y->first_op &&
-		       engine->entries[x->device] == placed->entries[y->device];
+		       now->entries[x->device] == before->entries[y->device];
 	}
 	return same;
 }
@@ -786,53 +775,45 @@ static void move_to_plan(struct engine *engine)
 	if (r < 0 && !engine_recover(engine, r))
 		return; /* the step that follows fails, and says so */
 	release_unused(engine);
-	for (uint32_t i = 0; i < engine->n_asides; i++) {
-		if (engine->asides[i].again_ns == 0)
-			engine->asides[i].n_failures = 0;
-	}
-}
-
-static void silent(void *data, enum log_level level, const char *text)
-{
 }
 
 /* Quietly: that a device is still away is nothing new. */
 static int plan_anew(struct engine *engine)
 {
-	static const struct log nobody = {.write = silent};
-	const struct log *log = engine->log;
-	int r;
+	int r = choose_entries(engine, NULL);
 
-	engine->log = &nobody;
-	r = choose_entries(engine);
-	engine->log = log;
 	return r < 0 ? r : make_plan(engine, NULL);
+}
+
+/* A device that cannot be measured now is as one that failed. */
+static void set_unmeasurable_aside(struct engine *engine)
+{
+	if (engine->unmeasurable && device_list_set_aside(engine->device_list, engine->unmeasurable,
+							  "it could not be measured"))
+		remember_failure(engine, engine->unmeasurable);
+	engine->unmeasurable = NULL;
 }
 
 void engine_reconsider(struct engine *engine)
 {
 	bool changed = atomic_exchange(&engine->devices_changed, false);
-	struct placed *placed;
+	struct placement *before;
 
 	if (changed && device_list_refresh(engine->device_list, engine->log) < 0)
 		return;
 	if (!take_back(engine, changed) && !changed)
 		return;
-	placed = malloc(sizeof(*placed));
-	if (!placed)
+	before = malloc(sizeof(*before));
+	if (!before)
 		return;
-	placed_save(engine, placed);
-	engine->unmeasurable = NULL;
+	*before = engine->placed;
 	if (plan_anew(engine) < 0) {
-		if (engine->unmeasurable &&
-		    device_list_set_aside(engine->device_list, engine->unmeasurable,
-					  "it could not be measured"))
-			remember_failure(engine, engine->unmeasurable);
-		placed_restore(engine, placed);
-	} else if (!engine->is_ready || !is_same_phase(engine, placed, PHASE_PREFILL) ||
-		   !is_same_phase(engine, placed, PHASE_DECODE)) {
+		set_unmeasurable_aside(engine);
+		engine->placed = *before;
+	} else if (!engine->is_ready || !is_same_phase(&engine->placed, before, PHASE_PREFILL) ||
+		   !is_same_phase(&engine->placed, before, PHASE_DECODE)) {
 		log_info(engine->log, "the devices have changed: going on by another plan");
 		move_to_plan(engine);
 	}
-	free(placed);
+	free(before);
 }

@@ -65,7 +65,7 @@ struct crossing {
 static struct crossing crossing_of(const struct engine *engine, enum phase phase, uint32_t i,
 				   const struct step *step)
 {
-	int32_t input = engine->plan.phases[phase].segments[i].input;
+	int32_t input = engine->placed.plan.phases[phase].segments[i].input;
 	const struct value *value = &engine->graph->values[input];
 	uint32_t n_rows = value->rows == ROWS_TOKENS ? step->n_tokens : step->n_outputs;
 
@@ -94,7 +94,7 @@ static int give_on(struct engine *engine, enum phase phase, uint32_t i, const st
 {
 	struct crossing crossing;
 
-	if (i + 1 == engine->plan.phases[phase].n_segments)
+	if (i + 1 == engine->placed.plan.phases[phase].n_segments)
 		return 0;
 	crossing = crossing_of(engine, phase, i + 1, step);
 	if (crossing.bytes == 0)
@@ -107,7 +107,7 @@ static int give_on(struct engine *engine, enum phase phase, uint32_t i, const st
 
 static int run_whole(struct engine *engine, enum phase phase, const struct part *part)
 {
-	uint32_t n = engine->plan.phases[phase].n_segments;
+	uint32_t n = engine->placed.plan.phases[phase].n_segments;
 	int r = 0;
 
 	for (uint32_t i = 0; i < n && r == 0; i++) {
@@ -322,7 +322,7 @@ static void line_cut(struct line *line, const struct step *whole)
 /* A device is used by one stage only. */
 static bool can_line_up(const struct engine *engine, enum phase phase)
 {
-	uint32_t n = engine->plan.phases[phase].n_segments;
+	uint32_t n = engine->placed.plan.phases[phase].n_segments;
 
 	if (n < 2 || n > PLAN_DEVICES_MAX)
 		return false;
@@ -341,7 +341,7 @@ static int run_in_parts(struct engine *engine, enum phase phase, const struct st
 		.engine = engine,
 		.phase = phase,
 		.n_parts = MIN(engine->n_parts, step->n_tokens),
-		.n_stages = engine->plan.phases[phase].n_segments,
+		.n_stages = engine->placed.plan.phases[phase].n_segments,
 		.half = engine->crossing_floats / 2,
 	};
 	int r;

@@ -234,7 +234,7 @@ static void fill_step(struct engine *engine, struct step *step)
 /* A step that continues every text by one token decodes; all others prefill, in part at least. */
 static enum phase phase_of(const struct step *step)
 {
-	return step->n_tokens == step->n_runs ? PHASE_DECODE : PHASE_PREFILL;
+	return step_has_single_rows(step) ? PHASE_DECODE : PHASE_PREFILL;
 }
 
 /* The step's rows are in the cache now; pages behind every window are given back. */

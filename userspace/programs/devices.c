@@ -95,7 +95,7 @@ const struct options devices_options = {
 	.synopsis = "",
 	.text = "Lists the devices that models can run on, with the word by which --device means "
 		"each. Where nothing is said, GPUs, accelerators and the processor are weighed by "
-		"measurement; * marks the first of them.",
+		"measurement; * marks them, and slm plan shows which of them a model gets.",
 	.tables = {&devices_table, &general_options},
 };
 
@@ -124,7 +124,7 @@ static json_t *device_json(const struct devices_view *view, size_t i)
 			 "backend", entry->ops ? entry->ops->name : "opencl", "platform",
 			 json_text(entry->platform, strlen(entry->platform)), "type",
 			 device_type_name(entry->type), "used",
-			 entry == device_list_default(view->list), "usable", entry->usable,
+			 device_list_is_candidate(view->list, entry), "usable", entry->usable,
 			 "reason", json_text(entry->reason, strlen(entry->reason)), "memory",
 			 json_count(entry->memory_bytes), "pci_address", address_json(entry),
 			 "node", device_node_json(view->nodes, match->node, match));
@@ -170,9 +170,9 @@ static void add_device(struct table *table, const struct devices_view *view, siz
 	char memory[SIZE_TEXT_MAX], cell[NODE_CELL_MAX];
 
 	table_add(table, "%s",
-		  entry == device_list_default(view->list) ? "*"
-		  : entry->usable			   ? " "
-							   : "-");
+		  device_list_is_candidate(view->list, entry) ? "*"
+		  : entry->usable			      ? " "
+							      : "-");
 	table_add(table, "%s", entry->selector);
 	table_add(table, "%s", device_type_name(entry->type));
 	table_add(table, "%s", size_text(entry->memory_bytes, memory));

@@ -296,22 +296,16 @@ static struct device_entry *find_device(struct device_list *list, cl_device_id d
 	return NULL;
 }
 
-static const char gone[] = "it is not there any more";
-
 static void come_or_go(struct device_entry *entry, bool is_there)
 {
-	const struct opencl_facts *facts = entry->driver_data;
-	const char *reason;
+	const char *reason = is_there ? objection(entry->driver_data) : "it is not there any more";
 
-	if (!is_there && entry->usable) {
-		entry->usable = false;
-		(void)snprintf(entry->reason, sizeof(entry->reason), "%s", gone);
-	} else if (is_there && strcmp(entry->reason, gone) == 0) {
-		reason = objection(facts);
-		entry->usable = !reason;
-		(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
-			       reason ? reason : "it is there again");
-	}
+	if (entry->is_gone == !is_there)
+		return;
+	entry->is_gone = !is_there;
+	entry->usable = !reason;
+	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
+		       reason ? reason : "it is there again");
 }
 
 static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id platform)

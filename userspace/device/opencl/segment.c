@@ -78,11 +78,6 @@ int opencl_segment_create(struct device *device, const struct segment_params *pa
 	return 0;
 }
 
-static bool has_single_rows_only(const struct step *step)
-{
-	return step->n_tokens == step->n_runs;
-}
-
 static uint32_t most_pages(const struct step *step)
 {
 	uint32_t pages = 1;
@@ -98,7 +93,7 @@ static uint32_t most_pages(const struct step *step)
 static uint32_t attention_tiles(const struct opencl_segment *segment, const struct step *step,
 				const struct launch_shape *shape)
 {
-	uint32_t tokens = has_single_rows_only(step) ? 1 : segment->tile_tokens, n = 0;
+	uint32_t tokens = step_has_single_rows(step) ? 1 : segment->tile_tokens, n = 0;
 	uint32_t heads = (uint32_t)div_up(shape->n_head / shape->n_head_kv, segment->tile_heads);
 
 	for (uint32_t i = 0; i < step->n_runs; i++)
@@ -112,7 +107,7 @@ static uint32_t splits_of(const struct opencl_segment *segment, const struct ste
 	const struct opencl_device *device = opencl_device_from(segment->base.device);
 	uint32_t most = 0;
 
-	if (!device->family->splits_attention || !has_single_rows_only(step))
+	if (!device->family->splits_attention || !step_has_single_rows(step))
 		return 1;
 	for (size_t i = 0; i < segment->n_launches; i++) {
 		if (segment->launches[i].shape.kind == LAUNCH_ATTENTION)
@@ -164,7 +159,7 @@ static int enqueue(struct opencl_segment *segment, const struct launch *launch,
 {
 	struct opencl_device *device = opencl_device_from(segment->base.device);
 	struct launch_shape shape = launch->shape;
-	bool single = launch->shape.kind == LAUNCH_ATTENTION ? has_single_rows_only(step) : false;
+	bool single = launch->shape.kind == LAUNCH_ATTENTION ? step_has_single_rows(step) : false;
 	struct launch_size size;
 	cl_event mark;
 	cl_int code;
@@ -189,7 +184,7 @@ static int enqueue(struct opencl_segment *segment, const struct launch *launch,
  */
 static uint32_t marks_of(struct opencl_segment *segment, const struct step *step)
 {
-	bool single = has_single_rows_only(step), is_first = !segment->has_run[single];
+	bool single = step_has_single_rows(step), is_first = !segment->has_run[single];
 
 	segment->has_run[single] = true;
 	return is_first ? 1 : MAX(FLUSH_EVERY / step->n_tokens, 1u);
