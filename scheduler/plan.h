@@ -99,6 +99,7 @@ struct partition_params {
 	uint32_t allowed[PHASES]; /* 0: all */
 	uint32_t required;	  /* each gets some part, in either phase */
 	const bool *supported;	  /* [n_devices][graph->n_ops]; NULL: every op on every device */
+	bool is_given;		  /* nothing was weighed: somebody said where all is to run */
 	const struct log *log;
 };
 

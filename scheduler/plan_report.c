@@ -326,6 +326,8 @@ static void find_reason(struct plan_report *report, struct thought *thought)
 
 	if (report->params->n_devices == 1)
 		add(&text, "%s is the only device", plan_device_name(report, 0, name, NULL));
+	else if (report->params->is_given)
+		add(&text, "this is what was asked for");
 	else if (work->n_answer > 0 && decode >= 0 && (prefill == decode || prefill < 0))
 		say_phase(report, PHASE_DECODE, (uint32_t)decode, thought, &text);
 	else if (prefill >= 0 && decode >= 0 && prefill != decode)

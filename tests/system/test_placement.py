@@ -34,6 +34,15 @@ def phases(box):
     check(got["prediction"]["prefill_tokens_s"] > 0, "no speed is predicted", got)
 
 
+@case("a split is what was asked for, and says where it leaves a device nothing")
+def given(box):
+    done = succeeds(run(box, "plan", "--json", box.tiny(), "--device", "cpu,cpu", "--split", "1"))
+    check("only device" in json.loads(done.out)["reason"], "the reason", done)
+    done = run(box, "run", box.tiny(), "--raw", "--temp", "0", "-n", "1", "--device",
+               "cpu,reference", "--split", "1000,1", "x")
+    check(done.code == 0 and "leaves nothing for plain C" in done.err_text, "no warning", done)
+
+
 @case("a plan that is run shows what was measured")
 def measured(box):
     model = box.tiny()

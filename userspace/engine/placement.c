@@ -217,6 +217,7 @@ static int make_plan(struct engine *engine, const struct progress *progress)
 		r = engine_measure_devices(engine, progress);
 	if (r == 0)
 		r = engine_costs_init(engine);
+	engine->placed.costs.is_given = !weighs;
 	return r == 0 && weighs ? plan_by_cost(engine) : r;
 }
 
