@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what the tests need and passes them: every build the project promises, every test.
 #
-#   tools/test.sh            everything (about a quarter of an hour on two cores)
+#   tools/test.sh            everything (22 minutes on two cores; more when drivers compile all anew)
 #   tools/test.sh quick      the release build and its tests only
 #
 # The real models are fetched once into the cache folder (331 MB); without network the tests that
