@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "absence.h"
 #include "array.h"
 #include "cleanup.h"
 #include "commands.h"
@@ -11,6 +12,7 @@
 #include "device_nodes.h"
 #include "devices_calibrate.h"
 #include "output.h"
+#include "path.h"
 #include "progress_bar.h"
 #include "table.h"
 
@@ -243,6 +245,17 @@ static const char *idle_option(const struct devices_values *values)
 				   : NULL;
 }
 
+/* Whoever is shown a device is to get it. */
+static int list_devices(const struct log *log, struct device_list **ret_list)
+{
+	_cleanup_free_ char *cache_dir = NULL;
+	int r = device_list_create(DEVICES_ALL, log, ret_list);
+
+	if (r == 0 && device_list_has_hardware(*ret_list) && path_cache_dir(&cache_dir) == 0)
+		absence_forget(cache_dir);
+	return r;
+}
+
 enum exit_code devices_run(struct program *program, int argc, char **argv)
 {
 	_cleanup_(device_list_destroy_p) struct device_list *list = NULL;
@@ -262,7 +275,7 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 			  idle_option(&values));
 		return EXIT_CODE_USAGE;
 	}
-	r = device_list_create(DEVICES_ALL, &program->log, &list);
+	r = list_devices(&program->log, &list);
 	if (r == 0 && values.calibrates) {
 		values.calibrate.list = list;
 		values.calibrate.json = values.json;

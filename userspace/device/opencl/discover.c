@@ -36,7 +36,7 @@ enum {
  * switch against that must be set before the first call, and kills the process where the affinity
  * mask lacks a CPU that it wants.
  */
-static void set_pocl_affinity(void)
+void opencl_prepare(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t allowed;
@@ -267,6 +267,7 @@ static int add_empty_platform(struct device_list *list, unsigned p, cl_platform_
 	else
 		(void)snprintf(entry->reason, sizeof(entry->reason),
 			       "the platform's driver fails: %s", cl_error_name(code));
+	list->is_uncertain |= code != CL_DEVICE_NOT_FOUND && code != CL_SUCCESS;
 	return 0;
 }
 
@@ -356,14 +357,16 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	cl_int code;
 	int r = 0;
 
+	list->is_uncertain = true;
 	if (!has_room_for_drivers(log))
 		return 0;
-	set_pocl_affinity();
+	opencl_prepare();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
 	if (code != CL_SUCCESS) {
 		log_info(log, "no OpenCL platform: %s", cl_error_name(code));
 		return 0;
 	}
+	list->is_uncertain = false;
 	for (unsigned p = 0; p < MIN(n, (cl_uint)PLATFORMS_MAX) && r == 0; p++)
 		r = add_platform(list, p, platforms[p]);
 	return r < 0 ? log_oom(log, "listing the devices") : 0;
