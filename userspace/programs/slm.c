@@ -106,7 +106,7 @@ static enum exit_code slm(struct program *program, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct program program = {
-		.log = {terminal_log_write, NULL, LOG_LEVEL_WARNING},
+		.log = {terminal_log_write, NULL, LOG_LEVEL_NOTICE},
 		.begin_ns = clock_now_ns(),
 	};
 

@@ -18,9 +18,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool has_status;
 
 static const char *const prefixes[] = {
-	[LOG_LEVEL_ERROR] = "slm: ",
-	[LOG_LEVEL_WARNING] = "slm: warning: ",
-	[LOG_LEVEL_INFO] = "slm: ",
+	[LOG_LEVEL_ERROR] = "slm: ",  [LOG_LEVEL_WARNING] = "slm: warning: ",
+	[LOG_LEVEL_NOTICE] = "slm: ", [LOG_LEVEL_INFO] = "slm: ",
 	[LOG_LEVEL_DEBUG] = "slm: ",
 };
 
