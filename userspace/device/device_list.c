@@ -233,6 +233,10 @@ static int no_such_device(const struct device_list *list, const char *word, cons
 			return log_error(log, ENODEV, "device '%s' (%s, %s) cannot be used: %s",
 					 word, entry->selector, entry->name, entry->reason);
 	}
+	if (*list->limit)
+		return log_error(log, ENODEV,
+				 "no OpenCL driver can be asked for the device '%s': %s", word,
+				 list->limit);
 	return log_error(log, ENODEV,
 			 "there is no device '%s'; see 'slm devices' for those there are", word);
 }

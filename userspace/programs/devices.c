@@ -253,6 +253,8 @@ static int list_devices(const struct log *log, struct device_list **ret_list)
 
 	if (r == 0 && device_list_has_hardware(*ret_list) && path_cache_dir(&cache_dir) == 0)
 		absence_forget(cache_dir);
+	if (r == 0 && *(*ret_list)->limit)
+		log_notice(log, "OpenCL drivers are not asked: %s", (*ret_list)->limit);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include "lost_file.h"
 #include "output.h"
 #include "spelling.h"
+#include "stack_limit.h"
 #include "terminal_log.h"
 
 struct slm_values {
@@ -113,5 +114,7 @@ int main(int argc, char **argv)
 	output_init();
 	interrupt_init();
 	lost_file_init();
+	if (stack_limit_raise(&program.log) < 0)
+		return EXIT_CODE_MEMORY;
 	return output_finish(slm(&program, argc, argv), &program.log);
 }

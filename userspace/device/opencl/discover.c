@@ -51,22 +51,25 @@ void opencl_prepare(void)
 	(void)setenv("POCL_AFFINITY", "1", 0);
 }
 
-static bool is_limited(int resource, rlim_t bytes, const char *what, const struct log *log)
+static bool is_limited(struct device_list *list, int resource, rlim_t bytes, const char *what)
 {
 	struct rlimit limit;
 
 	if (getrlimit(resource, &limit) < 0 || limit.rlim_cur >= bytes)
 		return false;
-	log_info(log, "no OpenCL: a limit of %" PRIu64 " MiB of %s is less than drivers take",
-		 (uint64_t)limit.rlim_cur >> 20, what);
+	(void)snprintf(list->limit, sizeof(list->limit),
+		       "a limit of %" PRIu64 " MiB of %s is less than the %" PRIu64
+		       " MiB that drivers take",
+		       (uint64_t)limit.rlim_cur >> 20, what, (uint64_t)bytes >> 20);
 	return true;
 }
 
 /* PoCL kills the process where it finds less than 128 MiB for it, or cannot start its threads. */
-static bool has_room_for_drivers(const struct log *log)
+static bool has_room_for_drivers(struct device_list *list)
 {
-	return !is_limited(RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)", log) &&
-	       !is_limited(RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)", log);
+	*list->limit = '\0';
+	return !is_limited(list, RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)") &&
+	       !is_limited(list, RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)");
 }
 
 /* What a driver says becomes part of lines and of JSON: whole characters that can be shown, cut to size. */
@@ -358,8 +361,10 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	int r = 0;
 
 	list->is_uncertain = true;
-	if (!has_room_for_drivers(log))
+	if (!has_room_for_drivers(list)) {
+		log_info(log, "no OpenCL: %s", list->limit);
 		return 0;
+	}
 	opencl_prepare();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
 	if (code != CL_SUCCESS) {
