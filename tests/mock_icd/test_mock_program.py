@@ -83,6 +83,16 @@ def says_in_a_line(box):
     equal(terminal.seen.replace(b"\r", b"").count(b"\n"), 1, "lines of %r" % terminal.seen)
 
 
+@case("slm devices marks all that are weighed, and says that this is what the mark means")
+def marks(box):
+    for kind, others in (("accelerator", 1), ("cpu", 0)):
+        done = succeeds(run(box, "devices", environment=world(box, TYPE=kind)))
+        lines = done.out_text.splitlines()
+        equal(len([line for line in lines if line.startswith("*  ")]), 1 + others, "marks")
+        equal(lines[-1].startswith("* weighed by measurement"), others > 0, "the legend")
+        check(others > 0 or lines[-1] == "* used where --device is not given", "the legend", lines)
+
+
 @case("a driver that keeps no binaries compiles at every start")
 def no_binaries(box):
     model, out = warm(box)

@@ -202,6 +202,21 @@ static void add_unused(struct table *table, const struct devices_view *view, siz
 		  node->objection);
 }
 
+/* What the marks mean, so that nobody takes * for a promise. */
+static void print_legend(const struct devices_view *view)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < view->list->n_entries; i++)
+		n += device_list_is_candidate(view->list, &view->list->entries[i]);
+	if (n > 1)
+		(void)printf(
+			"\n* weighed by measurement where --device is not given; slm plan MODEL "
+			"shows which of them a model gets\n");
+	else
+		(void)printf("\n* used where --device is not given\n");
+}
+
 static enum exit_code print_table(const struct devices_view *view)
 {
 	static const char *const bare[] = {" ", "--device", "type", ">memory", "device", "note"};
@@ -221,6 +236,8 @@ static enum exit_code print_table(const struct devices_view *view)
 	}
 	r = table_print(&table, stdout);
 	table_finish(&table);
+	if (r == 0)
+		print_legend(view);
 	if (r == 0 && has_nodes && view->with_nodes) {
 		(void)fputc('\n', stdout);
 		r = device_nodes_print(view->nodes, stdout);
