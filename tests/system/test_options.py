@@ -86,6 +86,9 @@ def contradictions(box):
     usage(box, "run", model, "--activations", "float", "x", parts=["--device reference"])
     usage(box, "tokenize", model, "x", "-f", text, parts=["--file"])
     usage(box, "perplexity", model, parts=["--file"])
+    usage(box, "perplexity", parts=["{-f TEXT | --kl-base FILE} MODEL"])
+    check("{-f TEXT | --kl-base FILE} MODEL\n" in run(box, "perplexity", "--help").out_text,
+          "help does not show what must be given")
     usage(box, "run", model, *("--stop x " * 65).split(), "x", parts=["--stop"])
 
 
