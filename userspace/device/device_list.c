@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "cpu.h"
 #include "device_list.h"
+#include "icd.h"
 #include "opencl.h"
 #include "reference.h"
 
@@ -100,6 +101,13 @@ int device_list_create(enum device_scope scope, const struct log *log,
 		       struct device_list **ret_list)
 {
 	return make_list(scope, false, log, ret_list);
+}
+
+void device_list_load_failures(const struct device_list *list,
+			       void (*say)(void *data, const char *text), void *data)
+{
+	if (list->scope == DEVICES_ALL && !*list->limit)
+		icd_load_failures(say, data);
 }
 
 bool device_list_has_hardware(const struct device_list *list)
@@ -224,8 +232,19 @@ static bool word_means(const struct device_entry *entry, const char *word)
 	return strcasestr(entry->name, word) || strcasestr(entry->platform, word);
 }
 
+/* Of several the first: the others are told by slm devices. */
+static void keep_first(void *data, const char *text)
+{
+	char *kept = data;
+
+	if (*kept == '\0')
+		(void)snprintf(kept, ICD_TEXT_MAX, "%s", text);
+}
+
 static int no_such_device(const struct device_list *list, const char *word, const struct log *log)
 {
+	char failure[ICD_TEXT_MAX] = "";
+
 	for (size_t i = 0; i < list->n_entries; i++) {
 		const struct device_entry *entry = &list->entries[i];
 
@@ -237,6 +256,9 @@ static int no_such_device(const struct device_list *list, const char *word, cons
 		return log_error(log, ENODEV,
 				 "no OpenCL driver can be asked for the device '%s': %s", word,
 				 list->limit);
+	device_list_load_failures(list, keep_first, failure);
+	if (*failure)
+		return log_error(log, ENODEV, "there is no device '%s'; %s", word, failure);
 	return log_error(log, ENODEV,
 			 "there is no device '%s'; see 'slm devices' for those there are", word);
 }

@@ -65,6 +65,10 @@ int device_list_create_to_choose(const char *cache_dir, const struct log *log,
 
 void device_list_destroy(struct device_list *list);
 
+/* Calls SAY with why a driver of LIST cannot be loaded, for each that cannot; slow. */
+void device_list_load_failures(const struct device_list *list,
+			       void (*say)(void *data, const char *text), void *data);
+
 /* Does a driver offer a GPU, an accelerator or the like, be it usable or not? */
 bool device_list_has_hardware(const struct device_list *list);
 

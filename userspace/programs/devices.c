@@ -262,6 +262,11 @@ static const char *idle_option(const struct devices_values *values)
 				   : NULL;
 }
 
+static void say_failure(void *data, const char *text)
+{
+	log_warning((const struct log *)data, "%s", text);
+}
+
 /* Whoever is shown a device is to get it. */
 static int list_devices(const struct log *log, struct device_list **ret_list)
 {
@@ -272,6 +277,8 @@ static int list_devices(const struct log *log, struct device_list **ret_list)
 		absence_forget(cache_dir);
 	if (r == 0 && *(*ret_list)->limit)
 		log_notice(log, "OpenCL drivers are not asked: %s", (*ret_list)->limit);
+	if (r == 0)
+		device_list_load_failures(*ret_list, say_failure, (void *)log);
 	return r;
 }
 
