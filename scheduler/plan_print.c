@@ -54,10 +54,10 @@ static double measured_s(const struct plan_report *report, enum phase phase, uin
 	return seconds > 0 && isfinite(seconds) ? seconds : 0;
 }
 
-/* Of the prediction, in percent of what was measured. */
-static double error_percent(double predicted, double measured)
+/* Of the predicted time, in percent of the measured one: above 0 it was thought slower than it is. */
+static double error_percent(double predicted_s, double measured_s)
 {
-	return 100 * (predicted / measured - 1);
+	return 100 * (predicted_s / measured_s - 1);
 }
 
 /* ---- table ---- */
@@ -138,13 +138,12 @@ static void print_measured(const struct plan_report *report, FILE *out)
 {
 	const double *tokens_s = report->measured->tokens_s;
 
-	(void)fprintf(out, "%14.1f  %12.1f  %10s  measured (prediction off by", tokens_s[0],
-		      tokens_s[1], "");
+	(void)fprintf(out, "%14.1f  %12.1f  %10s  measured (error", tokens_s[0], tokens_s[1], "");
 	for (enum phase phase = 0; phase < PHASES; phase++) {
 		if (tokens_s[phase] > 0)
 			(void)fprintf(out, " %+.0f %%",
-				      error_percent(report->prediction.phases[phase].tokens_s,
-						    tokens_s[phase]));
+				      error_percent(1 / report->prediction.phases[phase].tokens_s,
+						    1 / tokens_s[phase]));
 	}
 	(void)fprintf(out, ")\n");
 }
@@ -165,6 +164,10 @@ static void print_choice(const struct plan_report *report, FILE *out)
 		      " and %" PRIu32 " of answer at depth %" PRIu32 "\n",
 		      report->params->work.n_prompt, report->params->work.n_batch,
 		      report->params->work.n_answer, report->params->work.depth);
+	if (report->measured)
+		(void)fprintf(
+			out, "errors are of predicted times: above 0 %% it was thought slower than "
+			     "it is\n");
 	if (prediction->kv_bytes > 0)
 		(void)fprintf(out, "moving the cache between phases: %.1f MiB, %.1f ms a turn\n",
 			      (double)prediction->kv_bytes / (1 << 20), 1e3 * prediction->kv_s);

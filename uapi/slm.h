@@ -60,7 +60,7 @@ SLM_API const char *slm_version(void);
 
 enum slm_log_level {
 	SLM_LOG_ERROR = 0,   /* the call fails because of this */
-	SLM_LOG_WARNING = 1, /* something is ignored or done in a worse way */
+	SLM_LOG_WARNING = 1, /* something is ignored or done in a worse way, or takes long */
 	SLM_LOG_INFO = 2,
 	SLM_LOG_DEBUG = 3,
 };

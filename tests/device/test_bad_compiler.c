@@ -139,6 +139,32 @@ static void a_compiler_that_hangs_is_stopped(void **state)
 	assert_true(clock_now_ns() - begin < UINT64_C(30000000000));
 }
 
+static unsigned n_told;
+
+static void count_told(void *data, enum log_level level, const char *text)
+{
+	(void)data;
+	n_told += level == LOG_LEVEL_NOTICE && strstr(text, "compiling kernels") != NULL;
+}
+
+static void what_takes_long_is_said_once(void **state)
+{
+	const char *const scripts[] = {"sleep 0.3; kill -TERM $$", "sleep 2.1; kill -TERM $$"};
+	const unsigned wanted[] = {0, 1};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct place place;
+
+		n_told = 0;
+		place_init(&place, scripts[i]);
+		place.tiny.kept.log = (struct log){count_told, NULL, LOG_LEVEL_NOTICE};
+		assert_int_equal(place_open(&place, chosen.selector), -ECANCELED);
+		assert_int_equal(n_told, wanted[i]);
+		place_finish(&place);
+	}
+}
+
 static void make_old(const struct place *place)
 {
 	char *command = path_format("touch -d '2 days ago' '%s'/programs/*.bad", place->cache);
@@ -222,6 +248,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_compiler_that_refuses_fails_its_device),
 		cmocka_unit_test(a_compiler_that_was_killed_is_not_blamed),
 		cmocka_unit_test(a_compiler_that_hangs_is_stopped),
+		cmocka_unit_test(what_takes_long_is_said_once),
 		cmocka_unit_test(a_bad_compiler_is_remembered),
 		cmocka_unit_test(rubbish_is_not_given_to_the_driver),
 		cmocka_unit_test(without_a_binary_it_is_compiled_here),

@@ -8,6 +8,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import (DEVICE, DONE, FAILED, MEMORY, case, check, equal, fails, finish, main,
                      run, sentences, start, succeeds)
+from terminal import Terminal
 
 VENDORS = os.environ.get("SLM_MOCK_VENDORS") or sys.exit("SLM_MOCK_VENDORS must name a folder")
 # Shared by all cases and kept, because the driver underneath takes its time to compile.
@@ -54,6 +55,42 @@ def works(box):
     model, out = warm(box)
     check(statistics(box)["devices"][0]["launches"] > 0, "the mock was not used")
     equal(succeeds(run(box, *words(model, "--device", "cpu"))).out, out, "the processor's answer")
+
+
+@case("what is said in the middle of an answer has a line of its own, and changes no file")
+def says_in_a_line(box):
+    model, out = warm(box)
+    # Late enough for a part of the answer to stand there.
+    at = statistics(box)["devices"][0]["launches"] - 4
+    given = words(model, "--device", "mock")
+    faults = world(box, FAULTS="removed@%d" % at)
+    with Terminal(box, *given, environment=faults) as terminal:
+        equal(terminal.end(60), DONE, "the status")
+        lines = terminal.seen.replace(b"\r", b"").split(b"\n")
+    said = [line for line in lines if b"slm: " in line]
+    equal(len(said), 2, "sentences of %r" % lines)
+    check(all(line.startswith(b"slm: ") for line in said), "in the middle of a line", lines)
+    check(not lines[0].startswith(b"slm: "), "it was said before the answer", lines)
+    with open(box.file("err"), "wb") as err, open(box.file("out"), "wb") as kept:
+        with Terminal(box, *given, environment=faults, stdout=kept.fileno()) as terminal:
+            equal(terminal.end(60), DONE, "the status")
+        check(terminal.seen.startswith(b"slm: "), "a line before it", terminal.seen)
+        with Terminal(box, *given, environment=faults, stderr=err.fileno()) as terminal:
+            equal(terminal.end(60), DONE, "the status")
+    for name, begins in (("out", out), ("err", b"slm: ")):
+        with open(box.file(name), "rb") as file:
+            check(file.read().startswith(begins), "what is in " + name)
+    equal(terminal.seen.replace(b"\r", b"").count(b"\n"), 1, "lines of %r" % terminal.seen)
+
+
+@case("slm devices marks all that are weighed, and says that this is what the mark means")
+def marks(box):
+    for kind, others in (("accelerator", 1), ("cpu", 0)):
+        done = succeeds(run(box, "devices", environment=world(box, TYPE=kind)))
+        lines = done.out_text.splitlines()
+        equal(len([line for line in lines if line.startswith("*  ")]), 1 + others, "marks")
+        equal(lines[-1].startswith("* weighed by measurement"), others > 0, "the legend")
+        check(others > 0 or lines[-1] == "* used where --device is not given", "the legend", lines)
 
 
 @case("a driver that keeps no binaries compiles at every start")

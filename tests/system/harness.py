@@ -93,8 +93,10 @@ class Box:
         return gguf_writer.tiny_model(**sizes).write(self.file(name))
 
     def list_cache(self):
+        """All but the note that there is no device to choose, which each start may leave."""
         return sorted(os.path.relpath(os.path.join(root, name), self.cache)
-                      for root, _, names in os.walk(self.cache) for name in names)
+                      for root, _, names in os.walk(self.cache) for name in names
+                      if name != "no-devices")
 
     def remove(self):
         shutil.rmtree(self.path, ignore_errors=True)

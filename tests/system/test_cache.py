@@ -41,7 +41,7 @@ def warned(box, model, wanted, *parts, **others):
 def first_and_second(box):
     model = box.tiny()
     wanted = answer(box, model, options=["--no-cache"])
-    equal(box.list_cache(), [], "what --no-cache left")
+    check(not os.path.exists(box.cache), "--no-cache left something", box.list_cache())
     equal(answer(box, model), wanted, "the first")
     pack = only_pack(box)
     before = os.stat(pack)
@@ -95,7 +95,7 @@ def full(box):
     os.mkdir(place)
     script = ('mount -t tmpfs -o size=20m tmpfs "$1" || exit 99\n'
               'SLM_CACHE_DIR="$1" "$2" run "$3" --raw --temp 0 -n 8 "The capital of France is"; r=$?\n'
-              'find "$1" -type f -printf "left %p\\n" >&2; exit $r')
+              'find "$1" -type f ! -name no-devices -printf "left %p\\n" >&2; exit $r')
     if not shutil.which("unshare"):
         raise Skip("unshare is not installed")
     done = subprocess.run(["unshare", "-m", "--map-root-user", "sh", "-c", script, "sh", place,

@@ -138,6 +138,17 @@ def embed(box):
     equal([bool(line) for line in lines], [True, False, True, True, False, False], "lines of each")
 
 
+@case("an empty line keeps its place among the vectors")
+def embed_empty_line(box):
+    words, text = ("embed", box.tiny(), "--device", "cpu"), b"one text\n\n\nanother\n"
+    lines = succeeds(run(box, *words, stdin=text)).out_text.split("\n")
+    equal([bool(line) for line in lines], [True, False, False, True, False], "lines")
+    equal(lines[3] + "\n", succeeds(run(box, *words, "another")).out_text, "what comes after")
+    texts = document(box, *words, "--json", stdin=text)["texts"]
+    equal([one["tokens"] for one in texts], [8, 0, 0, 7], "tokens")
+    equal([one["embedding"] is None for one in texts], [False, True, True, False], "vectors")
+
+
 @case("what cannot be embedded is refused")
 def no_embedding(box):
     model, long = box.tiny(), box.write("long", "x" * 300)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What does not fit: refused with how much it takes and what would fit, status 4; never killed."""
+import os
 import re
 import resource
 
 from gguf_writer import U32, tiny_model
-from harness import (DONE, FAILED, MEMORY, answer, case, check, equal, fails, main,
+from harness import (DEVICE, DONE, FAILED, MEMORY, Skip, answer, case, check, equal, fails, main,
                      real_model, run, sentences, succeeds)
 
 MIB = 1 << 20
@@ -96,6 +97,43 @@ def any_limit(box):
                 check(done.code in (DONE, FAILED, MEMORY), "limit of %d MiB" % size, done)
                 errors = [line for line in sentences(done) if "warning" not in line]
                 check(len(errors) == (0 if done.code == DONE else 1), "%d MiB" % size, done)
+
+
+def as_nobody(what, size):
+    """Root may raise every limit."""
+    def become():
+        resource.setrlimit(what, (size, size))
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    return {"preexec_fn": become}
+
+
+@case("a stack that is too small is made larger, or refused in one sentence", slow=True)
+def small_stack(box):
+    model, wanted = box.tiny(), None
+    for kib in (8192, 512, 128, 64):
+        done = run(box, "run", model, "--raw", "--temp", "0", "-n", "8", "x",
+                   preexec_fn=lambda kib=kib: resource.setrlimit(
+                       resource.RLIMIT_STACK, (kib << 10, resource.RLIM_INFINITY)))
+        wanted = wanted or done.out
+        equal(succeeds(done).out, wanted, "the answer with %d KiB" % kib)
+    if os.getuid() != 0:
+        raise Skip("only root can be somebody else, who may not raise a limit")
+    os.chmod(box.path, 0o755)
+    if run(box, "--version", **as_nobody(resource.RLIMIT_STACK, 8 * MIB)).code != DONE:
+        raise Skip("nobody may run slm here")
+    fails(run(box, "--version", **as_nobody(resource.RLIMIT_STACK, 64 << 10)), MEMORY, "64 KiB",
+          "ulimit -s")
+
+
+@case("a limit that keeps drivers out is named to who wants one", slow=True)
+def no_room_for_drivers(box):
+    fails(run(box, "run", box.tiny(), "--raw", "--device", "portable", "x",
+              **limited(resource.RLIMIT_AS, 500 * MIB)), DEVICE, "'portable'", "500 MiB",
+          "ulimit -v")
+    done = succeeds(run(box, "devices", **limited(resource.RLIMIT_AS, 500 * MIB)))
+    check("ulimit -v" in done.err_text, "the reason", done)
 
 
 @case("limits on files, open files and processes are survived or explained", slow=True)

@@ -86,6 +86,9 @@ def contradictions(box):
     usage(box, "run", model, "--activations", "float", "x", parts=["--device reference"])
     usage(box, "tokenize", model, "x", "-f", text, parts=["--file"])
     usage(box, "perplexity", model, parts=["--file"])
+    usage(box, "perplexity", parts=["{-f TEXT | --kl-base FILE} MODEL"])
+    check("{-f TEXT | --kl-base FILE} MODEL\n" in run(box, "perplexity", "--help").out_text,
+          "help does not show what must be given")
     usage(box, "run", model, *("--stop x " * 65).split(), "x", parts=["--stop"])
 
 
@@ -137,7 +140,14 @@ def broken_drivers(box):
     model = box.tiny()
     equal(answer(box, model, environment=environment),
           answer(box, model, options=["--device", "cpu"]), "the answer")
-    devices = json.loads(succeeds(run(box, "devices", "--json", environment=environment)).out)
+    done = succeeds(run(box, "devices", "--json", environment=environment))
+    devices, said = json.loads(done.out), sentences(done)
+    for name, reason in (("a", "/nonexistent/lib.so"), ("b", "text.so"), ("f", ""), ("g", "")):
+        check([line for line in said if " %s.icd cannot be loaded: " % name in line and reason in line],
+              "why %s.icd is no driver" % name, said)
+    equal(len(said), 4, "sentences of %r" % said)
+    fails(run(box, "run", model, "--device", "wibble", "x", environment=environment), DEVICE,
+          "'wibble'", "a.icd", "/nonexistent/lib.so")
     if not good:
         raise Skip("no PoCL to stand beside the broken ones")
     check("opencl:0.0" in [one["selector"] for one in devices], "PoCL was not found", devices)

@@ -6,7 +6,7 @@ import os
 import stat
 import xml.etree.ElementTree
 
-from harness import DEVICE, USAGE, answer, case, check, equal, fails, main, run, succeeds
+from harness import DEVICE, USAGE, Skip, answer, case, check, equal, fails, main, run, succeeds
 
 
 def plan_of(box, model, *words):
@@ -65,6 +65,32 @@ def drawn(box):
     for place in (box.path, box.file("fifo")):
         fails(run(box, "plan", box.tiny(), "--svg", place), 1, "cannot write", place)
     check(stat.S_ISFIFO(os.stat(box.file("fifo")).st_mode), "the FIFO is gone", place)
+
+
+def asks_drivers(box, model, *words, **others):
+    done = succeeds(run(box, *words, "-v", **others) if words else
+                    run(box, "run", model, "--raw", "-n", "1", "-v", "x", **others))
+    return "none is loaded" not in done.err_text
+
+
+@case("drivers that have nothing to choose are asked once, but by who wants to know")
+def nothing_to_choose(box):
+    model, kept = box.tiny(), os.path.join(box.cache, "no-devices")
+    first = asks_drivers(box, model)
+    if not os.path.exists(kept):
+        raise Skip("there is a device to choose, or no driver at all")
+    check(first and not asks_drivers(box, model), "they are asked each time")
+    for words in (("plan", model), ("devices",),
+                  ("run", model, "--raw", "-n", "1", "--device", "cpu", "x")):
+        check(asks_drivers(box, model, *words), "not asked by", words)
+    check(asks_drivers(box, model, environment={"RUSTICL_ENABLE": "none"}),
+          "a variable that drivers obey changes nothing")
+    with open(kept, "wb") as out:
+        out.write(b"SLMNONE1 and so on")
+    check(asks_drivers(box, model) and not asks_drivers(box, model), "a damaged file")
+    os.unlink(kept)
+    os.mkdir(kept)
+    check(asks_drivers(box, model) and asks_drivers(box, model), "a folder in its place")
 
 
 @case("impossible placements are refused with the reason")

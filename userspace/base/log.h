@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages to whoever embeds us: one callback, four levels, no global state. A message is written
+ * Messages to whoever embeds us: one callback, five levels, no global state. A message is written
  * once, where the cause is known, as one sentence that says what, where, whose fault and what to
  * do; callers pass the code on without repeating it. A NULL log is silent everywhere.
  */
@@ -12,8 +12,9 @@
 enum log_level {
 	LOG_LEVEL_ERROR,   /* the call fails because of this */
 	LOG_LEVEL_WARNING, /* something is ignored or done in a worse way; the call goes on */
-	LOG_LEVEL_INFO,	   /* what a user who asked for it (-v) wants to know */
-	LOG_LEVEL_DEBUG,   /* what we want to know when a user reports a bug (-vv) */
+	LOG_LEVEL_NOTICE, /* all is well, and it must be said: what a user would wait for and wonder */
+	LOG_LEVEL_INFO,	 /* what a user who asked for it (-v) wants to know */
+	LOG_LEVEL_DEBUG, /* what we want to know when a user reports a bug (-vv) */
 };
 
 struct log {
@@ -37,6 +38,7 @@ void log_message(const struct log *log, enum log_level level, const char *format
 		-_error;                                        \
 	})
 #define log_warning(log, ...) log_message(log, LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(log, ...)  log_message(log, LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(log, ...)    log_message(log, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(log, ...)   log_message(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
 

@@ -416,7 +416,7 @@ static int measure_family(struct calibrator *calibrator, const char *family, enu
 /* A family that does not work is no failure while another does. */
 static void demote(void *data, enum log_level level, const char *text)
 {
-	log_message(data, level < LOG_LEVEL_INFO ? LOG_LEVEL_DEBUG : level, "%s", text);
+	log_message(data, level < LOG_LEVEL_NOTICE ? LOG_LEVEL_DEBUG : level, "%s", text);
 }
 
 /* Decoding and prefilling count alike. */

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "absence.h"
 #include "array.h"
 #include "cleanup.h"
 #include "cpu.h"
 #include "device_list.h"
+#include "icd.h"
 #include "opencl.h"
 #include "reference.h"
 
@@ -64,8 +66,8 @@ static int add_native(struct device_list *list, const struct device_ops *ops, co
 	return 0;
 }
 
-int device_list_create(enum device_scope scope, const struct log *log,
-		       struct device_list **ret_list)
+static int make_list(enum device_scope scope, bool asks_later, const struct log *log,
+		     struct device_list **ret_list)
 {
 	_cleanup_(device_list_destroy_p) struct device_list *list = calloc(1, sizeof(*list));
 	char name[DEVICE_TEXT_MAX];
@@ -74,6 +76,7 @@ int device_list_create(enum device_scope scope, const struct log *log,
 	if (!list)
 		return log_oom(log, "listing the devices");
 	list->scope = scope;
+	list->asks_later = asks_later;
 	list->capacity = ENTRIES_MAX;
 	list->entries = calloc(list->capacity, sizeof(*list->entries));
 	if (!list->entries)
@@ -83,7 +86,9 @@ int device_list_create(enum device_scope scope, const struct log *log,
 	if (r == 0)
 		r = add_native(list, &reference_device_ops, "plain C",
 			       "the oracle, slow; used only by name");
-	if (r == 0 && scope == DEVICES_ALL)
+	if (r == 0 && scope == DEVICES_ALL && asks_later)
+		opencl_prepare();
+	else if (r == 0 && scope == DEVICES_ALL)
 		r = opencl_discover(list, log);
 	if (r < 0)
 		return r;
@@ -92,10 +97,59 @@ int device_list_create(enum device_scope scope, const struct log *log,
 	return 0;
 }
 
+int device_list_create(enum device_scope scope, const struct log *log,
+		       struct device_list **ret_list)
+{
+	return make_list(scope, false, log, ret_list);
+}
+
+void device_list_load_failures(const struct device_list *list,
+			       void (*say)(void *data, const char *text), void *data)
+{
+	if (list->scope == DEVICES_ALL && !*list->limit)
+		icd_load_failures(say, data);
+}
+
+bool device_list_has_hardware(const struct device_list *list)
+{
+	for (size_t i = 0; i < list->n_entries; i++) {
+		/* what stands for an empty platform has no data */
+		if (list->entries[i].driver_data && list->entries[i].type != DEVICE_CPU)
+			return true;
+	}
+	return false;
+}
+
+int device_list_create_to_choose(const char *cache_dir, const struct log *log,
+				 struct device_list **ret_list)
+{
+	_cleanup_(absence_finish) struct absence absence = {0};
+	int r;
+
+	if (!cache_dir || absence_init(&absence, "", cache_dir) < 0)
+		return make_list(DEVICES_ALL, false, log, ret_list);
+	if (absence_is_known(&absence)) {
+		log_info(log,
+			 "no OpenCL driver had a device to choose less than %d minutes ago, and "
+			 "nothing has changed since: none is loaded",
+			 ABSENCE_SECONDS / 60);
+		return make_list(DEVICES_ALL, true, log, ret_list);
+	}
+	r = make_list(DEVICES_ALL, false, log, ret_list);
+	if (r == 0 && !(*ret_list)->is_uncertain && !device_list_has_hardware(*ret_list))
+		absence_remember(&absence);
+	return r;
+}
+
 int device_list_refresh(struct device_list *list, const struct log *log)
 {
-	int r = list->scope == DEVICES_ALL ? opencl_refresh(list) : 0;
+	int r = 0;
 
+	if (list->asks_later)
+		r = opencl_discover(list, log);
+	else if (list->scope == DEVICES_ALL)
+		r = opencl_refresh(list);
+	list->asks_later = false;
 	if (r < 0)
 		return log_oom(log, "listing the devices");
 	device_list_find_twins(list);
@@ -178,8 +232,19 @@ static bool word_means(const struct device_entry *entry, const char *word)
 	return strcasestr(entry->name, word) || strcasestr(entry->platform, word);
 }
 
+/* Of several the first: the others are told by slm devices. */
+static void keep_first(void *data, const char *text)
+{
+	char *kept = data;
+
+	if (*kept == '\0')
+		(void)snprintf(kept, ICD_TEXT_MAX, "%s", text);
+}
+
 static int no_such_device(const struct device_list *list, const char *word, const struct log *log)
 {
+	char failure[ICD_TEXT_MAX] = "";
+
 	for (size_t i = 0; i < list->n_entries; i++) {
 		const struct device_entry *entry = &list->entries[i];
 
@@ -187,6 +252,13 @@ static int no_such_device(const struct device_list *list, const char *word, cons
 			return log_error(log, ENODEV, "device '%s' (%s, %s) cannot be used: %s",
 					 word, entry->selector, entry->name, entry->reason);
 	}
+	if (*list->limit)
+		return log_error(log, ENODEV,
+				 "no OpenCL driver can be asked for the device '%s': %s", word,
+				 list->limit);
+	device_list_load_failures(list, keep_first, failure);
+	if (*failure)
+		return log_error(log, ENODEV, "there is no device '%s'; %s", word, failure);
 	return log_error(log, ENODEV,
 			 "there is no device '%s'; see 'slm devices' for those there are", word);
 }

@@ -46,12 +46,31 @@ struct device_list {
 	size_t n_entries;
 	size_t capacity; /* as many as there can be: entries do not move */
 	enum device_scope scope;
+	bool asks_later; /* no driver was loaded, because it is known that none has a device to choose */
+	bool is_uncertain; /* some driver could not say what it has */
+	char limit
+		[DEVICE_TEXT_MAX]; /* which limit of the process keeps drivers out; "": none does */
 };
 
 /* 0 or -ENOMEM. A platform that fails is an entry with its reason, not a failure. */
 int device_list_create(enum device_scope scope, const struct log *log,
 		       struct device_list **ret_list);
+
+/*
+ * The list of DEVICES_ALL for who chooses by device_list_candidates() alone. Where CACHE_DIR (may be
+ * NULL) has it that no driver offers a candidate (absence.h), none is loaded before device_list_refresh().
+ */
+int device_list_create_to_choose(const char *cache_dir, const struct log *log,
+				 struct device_list **ret_list);
+
 void device_list_destroy(struct device_list *list);
+
+/* Calls SAY with why a driver of LIST cannot be loaded, for each that cannot; slow. */
+void device_list_load_failures(const struct device_list *list,
+			       void (*say)(void *data, const char *text), void *data);
+
+/* Does a driver offer a GPU, an accelerator or the like, be it usable or not? */
+bool device_list_has_hardware(const struct device_list *list);
 
 /*
  * Looks again at what OpenCL drivers offer, of a list of DEVICES_ALL: devices that came since are added,

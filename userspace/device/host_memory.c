@@ -4,7 +4,6 @@
  * much memory it has: a cgroup that cannot be read is one without a limit.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,51 +11,45 @@
 #include "array.h"
 #include "cleanup.h"
 #include "host_memory.h"
+#include "path.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 
-enum { FILE_TEXT_MAX = 16384 };
-
-/* The beginning of the file ROOT/FOLDER/NAME; false where it cannot be read. */
-static bool read_text(const char *root, const char *folder, const char *name,
-		      char text[static FILE_TEXT_MAX])
+/*
+ * The line of the file ROOT/FOLDER/NAME that begins with KEY, for the caller to free; NULL where there is
+ * none. Not on the stack: who calls us may have little.
+ */
+static char *find_line(const char *root, const char *folder, const char *name, const char *key)
 {
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[PATH_MAX];
-	int size = snprintf(path, sizeof(path), "%s%s/%s", root, folder, name);
+	_cleanup_free_ char *path = path_format("%s%s/%s", root, folder, name), *line = NULL;
+	_cleanup_fclose_ FILE *file = path ? fopen(path, "re") : NULL;
+	size_t capacity = 0;
 
-	if (size < 0 || (size_t)size >= sizeof(path))
-		return false;
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	text[fread(text, 1, FILE_TEXT_MAX - 1, file)] = '\0';
-	return true;
+	while (file && getline(&line, &capacity, file) >= 0) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			return TAKE(line);
+	}
+	return NULL;
 }
 
-/* The number behind KEY at the beginning of a line. */
-static bool find_number(const char *text, const char *key, uint64_t *ret)
+/* The number behind KEY. */
+static bool find_number(const char *root, const char *folder, const char *name, const char *key,
+			uint64_t *ret)
 {
-	size_t size = strlen(key);
+	_cleanup_free_ char *line = find_line(root, folder, name, key);
 
-	while (strncmp(text, key, size) != 0) {
-		text = strchr(text, '\n');
-		if (!text)
-			return false;
-		text++;
-	}
-	*ret = strtoull(text + size, NULL, 10);
+	if (!line)
+		return false;
+	*ret = strtoull(line + strlen(key), NULL, 10);
 	return true;
 }
 
 /* UINT64_MAX where there is no limit. */
 static uint64_t read_limit(const char *root, const char *folder, const char *name)
 {
-	char text[FILE_TEXT_MAX];
+	_cleanup_free_ char *line = find_line(root, folder, name, "");
 
-	if (!read_text(root, folder, name, text) || *text < '0' || *text > '9')
-		return UINT64_MAX;
-	return strtoull(text, NULL, 10);
+	return line && *line >= '0' && *line <= '9' ? strtoull(line, NULL, 10) : UINT64_MAX;
 }
 
 /* What the cgroup in FOLDER leaves of MEMORY. */
@@ -65,12 +58,10 @@ static void apply_cgroup(const char *root, const char *folder, struct host_memor
 	uint64_t limit = MIN(read_limit(root, folder, "memory.max"),
 			     read_limit(root, folder, "memory.high"));
 	uint64_t used = read_limit(root, folder, "memory.current"), idle = 0;
-	char text[FILE_TEXT_MAX];
 
 	if (limit == UINT64_MAX)
 		return;
-	if (read_text(root, folder, "memory.stat", text))
-		(void)find_number(text, "inactive_file ", &idle);
+	(void)find_number(root, folder, "memory.stat", "inactive_file ", &idle);
 	used = used == UINT64_MAX ? 0 : used - MIN(used, idle);
 	memory->total_bytes = MIN(memory->total_bytes, limit);
 	memory->available_bytes = MIN(memory->available_bytes, limit - MIN(limit, used));
@@ -78,38 +69,27 @@ static void apply_cgroup(const char *root, const char *folder, struct host_memor
 
 static void apply_cgroups(const char *root, struct host_memory *memory)
 {
-	char text[FILE_TEXT_MAX], folder[PATH_MAX];
-	const char *at;
-	char *end;
-	int size;
+	_cleanup_free_ char *line = find_line(root, "/proc/self", "cgroup", "0::/"), *folder = NULL;
+	size_t size;
 
-	if (!read_text(root, "/proc/self", "cgroup", text))
+	if (!line)
 		return;
-	at = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
-	if (!at)
-		return;
-	at = strchr(at, '/');
 	/* A process outside of its namespace's root: the root is all that can be seen. */
-	size = snprintf(folder, sizeof(folder), CGROUPS "%.*s",
-			strncmp(at, "/..", 3) == 0 ? 0 : (int)strcspn(at, "\n"), at);
-	if (size < 0 || (size_t)size >= sizeof(folder))
-		return;
-	while ((size_t)size >= sizeof(CGROUPS) - 1) {
+	size = strncmp(line, "0::/..", 6) == 0 ? 0 : strcspn(line + 3, "\n");
+	folder = path_format(CGROUPS "%.*s", (int)size, line + 3);
+	for (size = folder ? strlen(folder) : 0; size >= sizeof(CGROUPS) - 1;
+	     size = (size_t)(strrchr(folder, '/') - folder)) {
+		folder[size] = '\0';
 		apply_cgroup(root, folder, memory);
-		end = strrchr(folder, '/');
-		*end = '\0';
-		size = (int)(end - folder);
 	}
 }
 
 int host_memory_read(const char *root, struct host_memory *ret)
 {
 	struct host_memory memory;
-	char text[FILE_TEXT_MAX];
 
-	if (!read_text(root, "/proc", "meminfo", text) ||
-	    !find_number(text, "MemTotal:", &memory.total_bytes) ||
-	    !find_number(text, "MemAvailable:", &memory.available_bytes))
+	if (!find_number(root, "/proc", "meminfo", "MemTotal:", &memory.total_bytes) ||
+	    !find_number(root, "/proc", "meminfo", "MemAvailable:", &memory.available_bytes))
 		return -EIO;
 	memory.total_bytes *= 1024;
 	memory.available_bytes *= 1024;

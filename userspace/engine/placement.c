@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "absence.h"
 #include "array.h"
 #include "clock.h"
 #include "internal.h"
@@ -640,9 +641,24 @@ static bool is_bound(const struct engine *engine)
 	return selector_of(engine, PHASE_PREFILL) || selector_of(engine, PHASE_DECODE);
 }
 
+/* Who asks where a model would run, or names devices, is told by the drivers themselves. */
+static int list_devices(struct engine *engine)
+{
+	const struct engine_params *params = &engine->params;
+	int r;
+
+	if (!is_bound(engine) && !params->plan_only && !params->measures)
+		return device_list_create_to_choose(engine->cache_dir, engine->log,
+						    &engine->device_list);
+	r = device_list_create(scope_of(engine), engine->log, &engine->device_list);
+	if (r == 0 && device_list_has_hardware(engine->device_list))
+		absence_forget(engine->cache_dir);
+	return r;
+}
+
 int engine_place(struct engine *engine, const struct progress *progress)
 {
-	int r = device_list_create(scope_of(engine), engine->log, &engine->device_list);
+	int r = list_devices(engine);
 
 	if (r < 0)
 		return r;

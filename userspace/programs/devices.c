@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "absence.h"
 #include "array.h"
 #include "cleanup.h"
 #include "commands.h"
@@ -11,6 +12,7 @@
 #include "device_nodes.h"
 #include "devices_calibrate.h"
 #include "output.h"
+#include "path.h"
 #include "progress_bar.h"
 #include "table.h"
 
@@ -200,6 +202,21 @@ static void add_unused(struct table *table, const struct devices_view *view, siz
 		  node->objection);
 }
 
+/* What the marks mean, so that nobody takes * for a promise. */
+static void print_legend(const struct devices_view *view)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < view->list->n_entries; i++)
+		n += device_list_is_candidate(view->list, &view->list->entries[i]);
+	if (n > 1)
+		(void)printf(
+			"\n* weighed by measurement where --device is not given; slm plan MODEL "
+			"shows which of them a model gets\n");
+	else
+		(void)printf("\n* used where --device is not given\n");
+}
+
 static enum exit_code print_table(const struct devices_view *view)
 {
 	static const char *const bare[] = {" ", "--device", "type", ">memory", "device", "note"};
@@ -219,6 +236,8 @@ static enum exit_code print_table(const struct devices_view *view)
 	}
 	r = table_print(&table, stdout);
 	table_finish(&table);
+	if (r == 0)
+		print_legend(view);
 	if (r == 0 && has_nodes && view->with_nodes) {
 		(void)fputc('\n', stdout);
 		r = device_nodes_print(view->nodes, stdout);
@@ -243,6 +262,26 @@ static const char *idle_option(const struct devices_values *values)
 				   : NULL;
 }
 
+static void say_failure(void *data, const char *text)
+{
+	log_warning((const struct log *)data, "%s", text);
+}
+
+/* Whoever is shown a device is to get it. */
+static int list_devices(const struct log *log, struct device_list **ret_list)
+{
+	_cleanup_free_ char *cache_dir = NULL;
+	int r = device_list_create(DEVICES_ALL, log, ret_list);
+
+	if (r == 0 && device_list_has_hardware(*ret_list) && path_cache_dir(&cache_dir) == 0)
+		absence_forget(cache_dir);
+	if (r == 0 && *(*ret_list)->limit)
+		log_notice(log, "OpenCL drivers are not asked: %s", (*ret_list)->limit);
+	if (r == 0)
+		device_list_load_failures(*ret_list, say_failure, (void *)log);
+	return r;
+}
+
 enum exit_code devices_run(struct program *program, int argc, char **argv)
 {
 	_cleanup_(device_list_destroy_p) struct device_list *list = NULL;
@@ -262,7 +301,7 @@ enum exit_code devices_run(struct program *program, int argc, char **argv)
 			  idle_option(&values));
 		return EXIT_CODE_USAGE;
 	}
-	r = device_list_create(DEVICES_ALL, &program->log, &list);
+	r = list_devices(&program->log, &list);
 	if (r == 0 && values.calibrates) {
 		values.calibrate.list = list;
 		values.calibrate.json = values.json;

@@ -74,7 +74,8 @@ const struct options embed_options = {
 	.command = "embed",
 	.synopsis = "MODEL [TEXT]...",
 	.text = "Shows each TEXT, or each line of a file or of stdin, as the vector that the model "
-		"makes of it: numbers on one line.",
+		"makes of it: numbers on one line, or an empty line where an empty one has nothing to "
+		"make a vector of.",
 	.tables = {&embed_table, &engine_options, &general_options},
 	.min_arguments = 1,
 	.max_arguments = INT_MAX,
@@ -87,6 +88,7 @@ struct embedding_run {
 	struct engine *engine;
 	struct session *session;
 	enum pooling pooling;
+	bool by_line;	    /* line N of what is read is line N of what is shown */
 	json_t *embeddings; /* where JSON is wanted */
 };
 
@@ -151,6 +153,23 @@ static int show(struct embedding_run *run, const float *vectors, size_t n_tokens
 	return 0;
 }
 
+/*
+ * An empty line, of a model that puts no control tokens around a text: there is nothing to make a vector
+ * of, and what follows must keep its place.
+ */
+static int show_nothing(struct embedding_run *run)
+{
+	json_t *text;
+
+	if (!run->values->json) {
+		(void)putchar('\n');
+		return 0;
+	}
+	text = json_pack("{s:i, s:n}", "tokens", 0, "embedding");
+	return json_array_append_new(run->embeddings, text) < 0 ? log_oom(run->log, "making JSON")
+								: 0;
+}
+
 static enum exit_code print_json(struct embedding_run *run)
 {
 	return output_json(json_pack("{s:s, s:b, s:i, s:O}", "pooling", poolings[run->pooling + 1],
@@ -171,12 +190,7 @@ static int encode(const struct embedding_run *run, struct span text, size_t numb
 	if (r == -E2BIG)
 		return log_error(run->log, E2BIG, "text %zu is longer than %d MiB", number,
 				 TOKENIZER_TEXT_MAX >> 20);
-	if (r < 0)
-		return log_oom(run->log, "cutting the text into tokens");
-	if (tokens->n == 0)
-		return log_error(run->log, EINVAL, "text %zu is empty: it has no embedding",
-				 number);
-	return 0;
+	return r < 0 ? log_oom(run->log, "cutting the text into tokens") : 0;
 }
 
 static int embed(struct embedding_run *run, struct span text, size_t number)
@@ -189,6 +203,11 @@ static int embed(struct embedding_run *run, struct span text, size_t number)
 
 	if (r < 0)
 		return r;
+	if (tokens.n == 0 && run->by_line)
+		return show_nothing(run);
+	if (tokens.n == 0)
+		return log_error(run->log, EINVAL, "text %zu is empty: it has no embedding",
+				 number);
 	if (tokens.n > engine_n_ctx(run->engine))
 		return log_error(run->log, E2BIG,
 				 "text %zu has %zu tokens and the context holds %" PRIu32, number,
@@ -281,6 +300,7 @@ enum exit_code embed_run(struct program *program, int argc, char **argv)
 	code = load(&run, program, &engine_values, arguments.items[0]);
 	if (code != EXIT_CODE_DONE)
 		return code;
+	run.by_line = lines != NULL;
 	r = lines ? embed_lines(&run, lines, size) : embed_arguments(&run, &arguments);
 	if (r < 0)
 		return exit_code_of(STAGE_RUN, r);

@@ -7,14 +7,17 @@
 
 #include "exit_code.h"
 #include "lost_file.h"
+#include "terminal_log.h"
 
 static const char sentence[] =
-	"slm: a file in use, the model or its pack in the cache, was cut short or "
+	"\nslm: a file in use, the model or its pack in the cache, was cut short or "
 	"can no longer be read; restore it and start again\n";
 
 static void report_lost_file(int number, siginfo_t *info, void *context)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
+	/* its newline only where something stands before it */
+	size_t skip = terminal_is_in_line() ? 0 : 1;
 	ssize_t size;
 
 	(void)context;
@@ -26,7 +29,7 @@ static void report_lost_file(int number, siginfo_t *info, void *context)
 	/* Several threads may come here at once: one speaks, and ends all. */
 	while (atomic_flag_test_and_set(&said))
 		(void)pause();
-	size = write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
+	size = write(STDERR_FILENO, sentence + skip, sizeof(sentence) - 1 - skip);
 	(void)size;
 	_exit(EXIT_CODE_FAILED);
 }

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "output.h"
+#include "terminal_log.h"
 #include "utf8.h"
 
 void output_init(void)
@@ -47,6 +48,7 @@ int output_write(const char *text, size_t size, const struct log *log)
 			continue;
 		if (n < 0)
 			return cannot_write(errno, log);
+		terminal_shown(n > 0 && text[n - 1] != '\n');
 		text += n;
 		size -= (size_t)n;
 	}

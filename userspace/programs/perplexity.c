@@ -87,10 +87,10 @@ static const struct option_table perplexity_table = {
 
 const struct options perplexity_options = {
 	.command = "perplexity",
-	.synopsis = "MODEL",
+	.synopsis = "{-f TEXT | --kl-base FILE} MODEL",
 	.text = "Measures how well a model predicts a text, by the procedure of llama-perplexity, "
 		"and how far its predictions are from those of another program. --ctx is 512 "
-		"where nothing is said.",
+		"where nothing is said. Either --file or --kl-base must be given.",
 	.tables = {&perplexity_table, &engine_options, &general_options},
 	.min_arguments = 1,
 	.max_arguments = 1,

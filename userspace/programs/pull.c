@@ -19,7 +19,7 @@ enum exit_code pull_run(struct program *program, int argc, char **argv)
 		return EXIT_CODE_USAGE;
 	}
 	words[n++] = (char[]){"slm-pull"};
-	for (unsigned level = LOG_LEVEL_WARNING; level < program->log.max_level; level++)
+	for (unsigned level = LOG_LEVEL_NOTICE; level < program->log.max_level; level++)
 		words[n++] = (char[]){"-v"};
 	for (int i = 1; i < argc; i++)
 		words[n++] = argv[i];

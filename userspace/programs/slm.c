@@ -11,6 +11,7 @@
 #include "lost_file.h"
 #include "output.h"
 #include "spelling.h"
+#include "stack_limit.h"
 #include "terminal_log.h"
 
 struct slm_values {
@@ -106,12 +107,14 @@ static enum exit_code slm(struct program *program, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct program program = {
-		.log = {terminal_log_write, NULL, LOG_LEVEL_WARNING},
+		.log = {terminal_log_write, NULL, LOG_LEVEL_NOTICE},
 		.begin_ns = clock_now_ns(),
 	};
 
 	output_init();
 	interrupt_init();
 	lost_file_init();
+	if (stack_limit_raise(&program.log) < 0)
+		return EXIT_CODE_MEMORY;
 	return output_finish(slm(&program, argc, argv), &program.log);
 }

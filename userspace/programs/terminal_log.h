@@ -6,6 +6,8 @@
 #ifndef SLM_PROGRAMS_TERMINAL_LOG_H
 #define SLM_PROGRAMS_TERMINAL_LOG_H
 
+#include <stdbool.h>
+
 #include "log.h"
 
 /* For struct log's write; DATA is not used. */
@@ -16,5 +18,13 @@ void terminal_log_write(void *data, enum log_level level, const char *text);
  * NULL wipes it now. Does nothing when stderr is no terminal. One thread only.
  */
 void terminal_status(const char *text);
+
+/*
+ * What went to stdout ends in the middle of a line, or does not. Where both are the same terminal the
+ * next message begins a line of its own; into a file or a pipe nothing of ours is put.
+ */
+void terminal_shown(bool ends_in_line);
+/* Is the terminal's cursor in the middle of a line of stdout's? May be asked in a signal handler. */
+bool terminal_is_in_line(void);
 
 #endif

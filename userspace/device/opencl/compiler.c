@@ -5,6 +5,7 @@
 
 #include "array.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "compiler.h"
 
 enum { LOG_SHOWN = 900 }; /* bytes of a compiler's log */
@@ -63,6 +64,21 @@ int compile_here(cl_context context, const struct compile_job *job, const struct
 	}
 	*ret_program = program;
 	return 0;
+}
+
+void compile_spent(const struct compile_job *job, uint64_t begin_ns, const struct log *log)
+{
+	struct compile_wait *wait = job->wait;
+
+	if (!wait)
+		return;
+	wait->spent_ns += clock_now_ns() - begin_ns;
+	if (wait->told || wait->spent_ns < COMPILE_PATIENCE_NS)
+		return;
+	wait->told = true;
+	log_notice(log, "compiling kernels for %s: this may take a minute, %s", job->facts->name,
+		   job->is_kept ? "once for each version of its driver"
+				: "and does so at every start where nothing can be kept");
 }
 
 /* ---- the self-test: out[r] = sum over j of unsigned byte j of w[r] times a[j] ---- */

@@ -22,6 +22,8 @@ struct compile_job {
 	const char *source;
 	const char *options;
 	struct watchdog *watchdog; /* NULL: whoever waits for this process looks after it */
+	struct compile_wait *wait; /* NULL: nobody is told that it takes long */
+	bool is_kept;		   /* by the cache: it takes long only once */
 };
 
 /*
@@ -30,6 +32,13 @@ struct compile_job {
  */
 int compile_here(cl_context context, const struct compile_job *job, const struct log *log,
 		 cl_program *ret_program);
+
+/*
+ * Adds BEGIN_NS until now to the time that was spent compiling for the device. Where it is beyond
+ * COMPILE_PATIENCE_NS a notice says so, once for each device of a list.
+ */
+#define COMPILE_PATIENCE_NS UINT64_C(2000000000)
+void compile_spent(const struct compile_job *job, uint64_t begin_ns, const struct log *log);
 
 /* Runs the self-test of a program that was loaded. */
 int compile_self_test(cl_context context, cl_program program, const struct compile_job *job,

@@ -123,45 +123,81 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 	return -error;
 }
 
-/* Feeds the source and gathers what the child says until it ends or its time is over. */
-static bool talk_to_child(const struct child *child, const char *source, char *said,
-			  size_t said_size)
+struct talk {
+	int input; /* the child's; -1: all was said */
+	int output;
+	const char *source;
+	size_t left; /* of the source */
+	char *said;
+	size_t said_size, n_said;
+};
+
+static void hang_up(struct talk *talk)
 {
-	uint64_t until = clock_now_ns() + compiler_seconds() * UINT64_C(1000000000), now;
-	size_t left = strlen(source), n_said = 0;
-	int input = child->input;
+	if (talk->input >= 0)
+		(void)close(talk->input);
+	talk->input = -1;
+}
 
-	for (now = clock_now_ns(); now < until; now = clock_now_ns()) {
-		struct pollfd fds[] = {{child->output, POLLIN, 0}, {input, POLLOUT, 0}};
-		char bytes[512];
-		ssize_t n;
+static void feed(struct talk *talk)
+{
+	ssize_t n = talk->left > 0 ? write(talk->input, talk->source, MIN(talk->left, 4096u)) : 0;
 
-		if (poll(fds, input >= 0 ? 2 : 1, (int)((until - now) / 1000000) + 1) < 0 &&
-		    errno != EINTR)
-			break;
-		if (input >= 0 && fds[1].revents) {
-			n = left > 0 ? write(input, source, MIN(left, 4096u)) : 0;
-			source += MAX(n, 0);
-			left -= (size_t)MAX(n, 0);
-			if (left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-				(void)close(input);
-				input = -1;
-			}
-		}
-		if (!fds[0].revents)
-			continue;
-		n = read(child->output, bytes, sizeof(bytes));
-		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-			if (input >= 0)
-				(void)close(input);
-			return true;
-		}
-		for (ssize_t i = 0; i < n && n_said + 1 < said_size; i++)
-			said[n_said++] = bytes[i];
+	talk->source += MAX(n, 0);
+	talk->left -= (size_t)MAX(n, 0);
+	if (talk->left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		hang_up(talk);
+}
+
+/* False when the child has ended. */
+static bool listen_to(struct talk *talk)
+{
+	char bytes[512];
+	ssize_t n = read(talk->output, bytes, sizeof(bytes));
+
+	for (ssize_t i = 0; i < n && talk->n_said + 1 < talk->said_size; i++)
+		talk->said[talk->n_said++] = bytes[i];
+	return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+/* Waits so long for what can be done, and does it. False when the child has ended. */
+static bool talk_on(struct talk *talk, uint64_t ns)
+{
+	struct pollfd fds[] = {{talk->output, POLLIN, 0}, {talk->input, POLLOUT, 0}};
+
+	if (poll(fds, talk->input >= 0 ? 2 : 1, (int)(ns / 1000000) + 1) <= 0)
+		return true;
+	if (talk->input >= 0 && fds[1].revents)
+		feed(talk);
+	return !fds[0].revents || listen_to(talk);
+}
+
+/* How long nobody needs to be told that it takes long. */
+static uint64_t patience_ns(const struct compile_wait *wait)
+{
+	return wait && !wait->told ? COMPILE_PATIENCE_NS - wait->spent_ns : UINT64_MAX;
+}
+
+/* Feeds the source and gathers what the child says. Has it ended before its time is over? */
+static bool talk_to_child(const struct compile_job *job, const struct child *child,
+			  char said[static SAID_MAX], const struct log *log)
+{
+	uint64_t now = clock_now_ns(), until = now + compiler_seconds() * UINT64_C(1000000000);
+	struct talk talk = {.input = child->input,
+			    .output = child->output,
+			    .source = job->source,
+			    .left = strlen(job->source),
+			    .said = said,
+			    .said_size = SAID_MAX};
+	bool lives = true;
+
+	while (lives && now < until) {
+		lives = talk_on(&talk, MIN(until - now, patience_ns(job->wait)));
+		compile_spent(job, now, log);
+		now = clock_now_ns();
 	}
-	if (input >= 0)
-		(void)close(input);
-	return false;
+	hang_up(&talk);
+	return !lives;
 }
 
 /* What people and a kernel short of memory send; nothing that says how good the compiler is. */
@@ -232,7 +268,7 @@ int compile_in_child(const struct compile_job *job, const char *path, const stru
 	if (r < 0)
 		return -ENOENT;
 	hold_sigpipe(true, &before);
-	in_time = talk_to_child(&child, job->source, said, sizeof(said));
+	in_time = talk_to_child(job, &child, said, log);
 	hold_sigpipe(false, &before);
 	(void)close(child.output);
 	if (!in_time)

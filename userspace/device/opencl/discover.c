@@ -36,7 +36,7 @@ enum {
  * switch against that must be set before the first call, and kills the process where the affinity
  * mask lacks a CPU that it wants.
  */
-static void set_pocl_affinity(void)
+void opencl_prepare(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t allowed;
@@ -51,22 +51,25 @@ static void set_pocl_affinity(void)
 	(void)setenv("POCL_AFFINITY", "1", 0);
 }
 
-static bool is_limited(int resource, rlim_t bytes, const char *what, const struct log *log)
+static bool is_limited(struct device_list *list, int resource, rlim_t bytes, const char *what)
 {
 	struct rlimit limit;
 
 	if (getrlimit(resource, &limit) < 0 || limit.rlim_cur >= bytes)
 		return false;
-	log_info(log, "no OpenCL: a limit of %" PRIu64 " MiB of %s is less than drivers take",
-		 (uint64_t)limit.rlim_cur >> 20, what);
+	(void)snprintf(list->limit, sizeof(list->limit),
+		       "a limit of %" PRIu64 " MiB of %s is less than the %" PRIu64
+		       " MiB that drivers take",
+		       (uint64_t)limit.rlim_cur >> 20, what, (uint64_t)bytes >> 20);
 	return true;
 }
 
 /* PoCL kills the process where it finds less than 128 MiB for it, or cannot start its threads. */
-static bool has_room_for_drivers(const struct log *log)
+static bool has_room_for_drivers(struct device_list *list)
 {
-	return !is_limited(RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)", log) &&
-	       !is_limited(RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)", log);
+	*list->limit = '\0';
+	return !is_limited(list, RLIMIT_DATA, DATA_BYTES_MIN, "data (ulimit -d)") &&
+	       !is_limited(list, RLIMIT_AS, ADDRESS_BYTES_MIN, "address space (ulimit -v)");
 }
 
 /* What a driver says becomes part of lines and of JSON: whole characters that can be shown, cut to size. */
@@ -267,6 +270,7 @@ static int add_empty_platform(struct device_list *list, unsigned p, cl_platform_
 	else
 		(void)snprintf(entry->reason, sizeof(entry->reason),
 			       "the platform's driver fails: %s", cl_error_name(code));
+	list->is_uncertain |= code != CL_DEVICE_NOT_FOUND && code != CL_SUCCESS;
 	return 0;
 }
 
@@ -356,14 +360,18 @@ int opencl_discover(struct device_list *list, const struct log *log)
 	cl_int code;
 	int r = 0;
 
-	if (!has_room_for_drivers(log))
+	list->is_uncertain = true;
+	if (!has_room_for_drivers(list)) {
+		log_info(log, "no OpenCL: %s", list->limit);
 		return 0;
-	set_pocl_affinity();
+	}
+	opencl_prepare();
 	code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
 	if (code != CL_SUCCESS) {
 		log_info(log, "no OpenCL platform: %s", cl_error_name(code));
 		return 0;
 	}
+	list->is_uncertain = false;
 	for (unsigned p = 0; p < MIN(n, (cl_uint)PLATFORMS_MAX) && r == 0; p++)
 		r = add_platform(list, p, platforms[p]);
 	return r < 0 ? log_oom(log, "listing the devices") : 0;

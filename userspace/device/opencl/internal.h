@@ -9,6 +9,12 @@
 #include "opencl.h"
 #include "watchdog.h"
 
+/* Of the time that compiling for a device took, what must be said once, whoever opens it. */
+struct compile_wait {
+	uint64_t spent_ns;
+	bool told;
+};
+
 /* What discovery learns of a device; behind device_entry.driver_data. */
 struct opencl_facts {
 	cl_platform_id platform;
@@ -28,11 +34,13 @@ struct opencl_facts {
 	cl_uint vector_width; /* floats of the device's own vectors; 1: lanes do that */
 	bool unified;	      /* memory is the host's */
 	bool has_int8_dot;    /* cl_khr_integer_dot_product, packed, accelerated */
+	struct compile_wait wait;
 };
 
 struct opencl_device {
 	struct device base;
 	struct opencl_facts facts;
+	struct compile_wait *wait; /* of the list's entry, which all who open it share */
 	const struct opencl_family *family;
 	cl_context context;
 	cl_command_queue queue;

@@ -13,6 +13,9 @@ extern const struct device_ops opencl_device_ops;
  */
 int opencl_discover(struct device_list *list, const struct log *log);
 
+/* What must be done before the first call of OpenCL, while there is one thread. */
+void opencl_prepare(void);
+
 /* Looks again: device_list_refresh(). 0 or -ENOMEM. */
 int opencl_refresh(struct device_list *list);
 

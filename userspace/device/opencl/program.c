@@ -14,6 +14,7 @@
 
 #include "array.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "compiler.h"
 #include "hash.h"
 #include "path.h"
@@ -156,9 +157,14 @@ static bool is_noted_bad(const struct program_request *request)
 static int build_form(struct program_request *request, cl_program *ret_program)
 {
 	struct opencl_device *device = request->device;
-	const struct compile_job job = {&device->facts, request->source, request->options,
-					device->watchdog};
+	const struct compile_job job = {.facts = &device->facts,
+					.source = request->source,
+					.options = request->options,
+					.watchdog = device->watchdog,
+					.wait = device->wait,
+					.is_kept = request->path != NULL};
 	const struct log *log = device->base.log;
+	uint64_t begin_ns;
 	int r = -ENOENT;
 
 	if (request->path) {
@@ -173,7 +179,9 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 		return 0;
 	if (r < 0)
 		log_debug(log, "%s: no slm-clc, compiling here", device->base.name);
+	begin_ns = clock_now_ns();
 	r = compile_here(device->context, &job, log, ret_program);
+	compile_spent(&job, begin_ns, log);
 	device->is_lost |= r == -ENODEV;
 	if (r == 0 && request->path)
 		(void)program_cache_store(*ret_program, request->path);

@@ -327,7 +327,7 @@ static enum exit_code slm_pull(struct program *program, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct program program = {.log = {terminal_log_write, NULL, LOG_LEVEL_WARNING}};
+	struct program program = {.log = {terminal_log_write, NULL, LOG_LEVEL_NOTICE}};
 	enum exit_code code;
 
 	output_init();
