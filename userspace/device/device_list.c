@@ -94,7 +94,7 @@ int device_list_create(enum device_scope scope, const struct log *log,
 
 int device_list_refresh(struct device_list *list, const struct log *log)
 {
-	int r = list->scope == DEVICES_ALL ? opencl_refresh(list) : 0;
+	int r = list->scope == DEVICES_ALL ? opencl_refresh(list, log) : 0;
 
 	if (r < 0)
 		return log_oom(log, "listing the devices");
