@@ -10,15 +10,16 @@
 static cl_command_queue create_queue(cl_context context, cl_device_id device,
 				     cl_command_queue_properties properties, cl_int *ret_code)
 {
-	cl_int code = fault_gone(device);
+	cl_int code = fault_gone(&context->object);
 	cl_command_queue queue = NULL, real = NULL;
 
+	(void)device;
 	if (properties != 0)
 		code = CL_INVALID_QUEUE_PROPERTIES;
 	if (code == CL_SUCCESS)
 		real = mock.real->clCreateCommandQueue(context->real, mock.real_device, 0, &code);
 	if (code == CL_SUCCESS) {
-		queue = object_create(sizeof(*queue), OBJECT_QUEUE, device);
+		queue = object_create_from(&context->object, sizeof(*queue), OBJECT_QUEUE);
 		code = queue ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY;
 	}
 	if (queue) {
@@ -110,7 +111,7 @@ struct command {
 };
 
 /* A device that has failed does not go on in memory that its user frees then; one that hangs may. */
-static void stop(cl_command_queue queue)
+void command_stop(cl_command_queue queue)
 {
 	if (!queue->hangs)
 		(void)mock.real->clFinish(queue->real);
@@ -120,11 +121,11 @@ static cl_int command_begin(struct command *command, enum fault_point point, cl_
 			    const cl_event *waits)
 {
 	cl_command_queue queue = command->queue;
-	struct verdict verdict = fault_at(queue->object.device, point);
+	struct verdict verdict = fault_at(&queue->object, point);
 	cl_int code = verdict.code;
 
 	if (code == CL_SUCCESS && command->blocks) {
-		struct verdict wait = fault_at(queue->object.device, POINT_WAIT);
+		struct verdict wait = fault_at(&queue->object, POINT_WAIT);
 
 		code = wait.code;
 		hang_here(&wait);
@@ -132,7 +133,7 @@ static cl_int command_begin(struct command *command, enum fault_point point, cl_
 	if (code == CL_SUCCESS)
 		code = event_list(waits, n, command->waits, &command->failure);
 	if (code != CL_SUCCESS) {
-		stop(queue);
+		command_stop(queue);
 		return code;
 	}
 	command->n_waits = n;
@@ -156,7 +157,7 @@ static cl_int command_end(struct command *command, cl_int code, cl_event *ret_ev
 	if (code != CL_SUCCESS)
 		return code;
 	if (command->failure != CL_SUCCESS)
-		stop(command->queue);
+		command_stop(command->queue);
 	if (command->blocks) {
 		(void)mock.real->clFlush(command->queue->real);
 		code = mock.real->clWaitForEvents(1, &command->done);
@@ -222,12 +223,14 @@ static cl_int enqueue_marker(cl_command_queue queue, cl_uint n, const cl_event *
 			     cl_event *ret_event)
 {
 	struct command command = {.queue = queue, .failure = queue->failure};
-	cl_int code = fault_gone(queue->object.device), ignored;
+	cl_int code = fault_gone(&queue->object), ignored;
 
 	if (code == CL_SUCCESS)
 		code = event_list(waits, n, command.waits, &ignored);
-	if (code != CL_SUCCESS)
+	if (code != CL_SUCCESS) {
+		command_stop(queue);
 		return code;
+	}
 	command.n_waits = n;
 	code = mock.real->clEnqueueMarkerWithWaitList(queue->real, n, waits_of(&command),
 						      &command.done);
@@ -236,17 +239,22 @@ static cl_int enqueue_marker(cl_command_queue queue, cl_uint n, const cl_event *
 
 static cl_int flush(cl_command_queue queue)
 {
-	cl_int code = fault_gone(queue->object.device);
+	cl_int code = fault_gone(&queue->object);
 
-	return code == CL_SUCCESS ? mock.real->clFlush(queue->real) : code;
+	if (code == CL_SUCCESS)
+		return mock.real->clFlush(queue->real);
+	command_stop(queue);
+	return code;
 }
 
 static cl_int finish(cl_command_queue queue)
 {
-	struct verdict verdict = fault_at(queue->object.device, POINT_WAIT);
+	struct verdict verdict = fault_at(&queue->object, POINT_WAIT);
 
-	if (verdict.code != CL_SUCCESS)
+	if (verdict.code != CL_SUCCESS) {
+		command_stop(queue);
 		return verdict.code;
+	}
 	hang_here(&verdict);
 	verdict.code = mock.real->clFinish(queue->real);
 	return queue->failure != CL_SUCCESS ? queue->failure : verdict.code;

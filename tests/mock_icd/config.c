@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-enum { WORD_MAX = 64, EACH_MAX = 4, MEMORY_MIB = 512 };
+enum { WORD_MAX = NODE_PATH_MAX, EACH_MAX = 4, MEMORY_MIB = 512 };
 
 /* The INDEXth word of a list, or its last. */
 static void word_of(const char *name, unsigned index, char word[static WORD_MAX])
@@ -75,6 +75,9 @@ static void read_device(struct mock *m, unsigned index)
 	device->is_unified = number_of("SLM_MOCK_UNIFIED", index, 0) != 0;
 	device->report = report_of(index);
 	word_of("SLM_MOCK_PCI", index, word);
+	word_of("SLM_MOCK_NODE", index, device->node_path);
+	if (*device->node_path != '/')
+		*device->node_path = '\0';
 	device->has_pci = sscanf(word, "%x:%x:%x.%x", &device->pci.pci_domain, &device->pci.pci_bus,
 				 &device->pci.pci_device, &device->pci.pci_function) == 4;
 }

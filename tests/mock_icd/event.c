@@ -6,13 +6,14 @@
 
 cl_int event_make(cl_command_queue queue, cl_event real, cl_int failure, cl_event *ret_event)
 {
-	cl_event event = object_create(sizeof(*event), OBJECT_EVENT, queue->object.device);
+	cl_event event = object_create_from(&queue->object, sizeof(*event), OBJECT_EVENT);
 
 	if (!event) {
 		(void)mock.real->clReleaseEvent(real);
 		return CL_OUT_OF_HOST_MEMORY;
 	}
 	event->real = real;
+	event->queue = queue;
 	event->failure = failure;
 	*ret_event = event;
 	return CL_SUCCESS;
@@ -33,6 +34,13 @@ cl_int event_list(const cl_event *events, cl_uint n, cl_event *ret_real, cl_int 
 	return CL_SUCCESS;
 }
 
+/* Events may be asked about when their queue is freed: what was in it is done then. */
+static void stop_queue_of(cl_event event)
+{
+	if (object_is_live(event->queue, OBJECT_QUEUE))
+		command_stop(event->queue);
+}
+
 static cl_int wait_for(cl_uint n, const cl_event *events)
 {
 	cl_event real[WAIT_LIST_MAX];
@@ -41,9 +49,11 @@ static cl_int wait_for(cl_uint n, const cl_event *events)
 
 	if (n == 0 || !object_is(events[0], OBJECT_EVENT))
 		return CL_INVALID_VALUE;
-	verdict = fault_at(events[0]->object.device, POINT_WAIT);
-	if (verdict.code != CL_SUCCESS)
+	verdict = fault_at(&events[0]->object, POINT_WAIT);
+	if (verdict.code != CL_SUCCESS) {
+		stop_queue_of(events[0]);
 		return verdict.code;
+	}
 	while (verdict.hangs && verdict.hang_ms <= 0)
 		fault_sleep(1000);
 	fault_sleep(verdict.hang_ms);
@@ -56,10 +66,12 @@ static cl_int wait_for(cl_uint n, const cl_event *events)
 static cl_int get_event_info(cl_event event, cl_event_info what, size_t room, void *value,
 			     size_t *ret_size)
 {
-	cl_int code = fault_gone(event->object.device), status;
+	cl_int code = fault_gone(&event->object), status;
 
-	if (code != CL_SUCCESS)
+	if (code != CL_SUCCESS) {
+		stop_queue_of(event);
 		return code;
+	}
 	if (what != CL_EVENT_COMMAND_EXECUTION_STATUS)
 		return CL_INVALID_VALUE;
 	code = mock.real->clGetEventInfo(event->real, what, sizeof(status), &status, NULL);
@@ -110,7 +122,7 @@ static void CL_CALLBACK pass_on(cl_event real, cl_int status, void *data)
 static cl_int set_event_callback(cl_event event, cl_int status,
 				 void(CL_CALLBACK *notify)(cl_event, cl_int, void *), void *user)
 {
-	cl_int code = fault_gone(event->object.device);
+	cl_int code = fault_gone(&event->object);
 	struct callback *callback = code == CL_SUCCESS ? malloc(sizeof(*callback)) : NULL;
 
 	if (!callback)

@@ -238,13 +238,14 @@ static void count(cl_device_id device, enum fault_point point, struct verdict *v
 	}
 }
 
-struct verdict fault_at(cl_device_id device, enum fault_point point)
+struct verdict fault_at(const struct object *object, enum fault_point point)
 {
+	cl_device_id device = object->device;
 	struct verdict verdict = {CL_SUCCESS};
 
 	(void)pthread_mutex_lock(&lock);
 	read_control();
-	if (device->is_gone) {
+	if (device->is_gone || node_is_gone(object->node)) {
 		verdict.code = CL_DEVICE_NOT_AVAILABLE;
 	} else {
 		count(device, point, &verdict);
@@ -258,7 +259,7 @@ struct verdict fault_at(cl_device_id device, enum fault_point point)
 	return verdict;
 }
 
-cl_int fault_gone(cl_device_id device)
+cl_int fault_device_gone(cl_device_id device)
 {
 	bool gone;
 
@@ -266,6 +267,12 @@ cl_int fault_gone(cl_device_id device)
 	gone = device->is_gone;
 	(void)pthread_mutex_unlock(&lock);
 	return gone ? CL_DEVICE_NOT_AVAILABLE : CL_SUCCESS;
+}
+
+cl_int fault_gone(const struct object *object)
+{
+	return node_is_gone(object->node) ? CL_DEVICE_NOT_AVAILABLE
+					  : fault_device_gone(object->device);
 }
 
 bool fault_removed(cl_device_id device)

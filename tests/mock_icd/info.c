@@ -70,7 +70,8 @@ static cl_int get_devices(cl_platform_id platform, cl_device_type type, cl_uint 
 	for (unsigned d = 0; d < mock.n_devices; d++) {
 		cl_device_id device = &mock.devices[d];
 
-		if (device->platform != platform || !(device->type & type) || fault_removed(device))
+		if (device->platform != platform || !(device->type & type) ||
+		    fault_removed(device) || !node_is_there(device))
 			continue;
 		if (devices && n < room)
 			devices[n] = device;
@@ -202,7 +203,7 @@ static cl_int get_own_info(const struct _cl_device_id *device, cl_device_info wh
 static cl_int get_device_info(cl_device_id device, cl_device_info what, size_t room, void *value,
 			      size_t *ret_size)
 {
-	cl_int code = fault_gone(device);
+	cl_int code = fault_device_gone(device);
 	cl_ulong figure;
 	size_t size;
 

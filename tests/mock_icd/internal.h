@@ -24,6 +24,8 @@ enum fault_point {
 	POINTS,
 };
 
+enum { NODE_PATH_MAX = 256 };
+
 enum report {
 	REPORT_NORMAL,
 	REPORT_ZERO,
@@ -44,6 +46,7 @@ struct _cl_device_id {
 	cl_ulong memory_bytes;
 	bool is_unified, has_pci;
 	cl_device_pci_bus_info_khr pci;
+	char node_path[NODE_PATH_MAX]; /* "": none */
 	enum report report;
 	/* Below the lock of the faults. */
 	bool is_gone, is_removed;
@@ -75,6 +78,19 @@ void config_read(struct mock *ret_mock);
 /* backend.c: loads the driver underneath; false (said on stderr) where that cannot be. */
 bool backend_load(struct mock *ret_mock);
 
+/* ---- node.c ---- */
+
+/* An open node of the kernel. NULL everywhere: the device has none, and it never goes. Any thread. */
+struct node;
+
+/* Could the device's node be opened now? */
+bool node_is_there(cl_device_id device);
+/* CL_SUCCESS, CL_DEVICE_NOT_AVAILABLE where it cannot be opened, CL_OUT_OF_HOST_MEMORY. */
+cl_int node_create(cl_device_id device, struct node **ret_node);
+struct node *node_retain(struct node *node);
+void node_release(struct node *node);
+bool node_is_gone(const struct node *node);
+
 /* ---- object.c ---- */
 
 enum object_kind {
@@ -91,6 +107,7 @@ struct object {
 	enum object_kind kind;
 	unsigned refs;
 	cl_device_id device;
+	struct node *node; /* of the context it came from */
 	struct object *next, *previous;
 };
 
@@ -127,16 +144,19 @@ struct _cl_kernel {
 struct _cl_event {
 	struct object object;
 	cl_event real;
+	cl_command_queue queue; /* may be freed before */
 	cl_int failure;
 };
 
-/* NULL when out of memory. */
-void *object_create(size_t size, enum object_kind kind, cl_device_id device);
+/* On DEVICE, through NODE, which it holds. NULL when out of memory. */
+void *object_create(size_t size, enum object_kind kind, cl_device_id device, struct node *node);
+/* The same from another object, which says where. */
+void *object_create_from(const struct object *from, size_t size, enum object_kind kind);
 bool object_is(const void *handle, enum object_kind kind);
 /* One that was made and not freed? Reads nothing of HANDLE itself. */
 bool object_is_live(const void *handle, enum object_kind kind);
 void object_retain(struct object *object);
-/* True for the last one: OBJECT is off the list, and the caller frees it. */
+/* True for the last one: OBJECT is off the list and has no node, and the caller frees it. */
 bool object_release(struct object *object);
 
 /* ---- fault.c ---- */
@@ -152,10 +172,11 @@ struct verdict {
 };
 
 void faults_init(void);
-/* Counts a call at POINT. */
-struct verdict fault_at(cl_device_id device, enum fault_point point);
-/* CL_SUCCESS or CL_DEVICE_NOT_AVAILABLE. */
-cl_int fault_gone(cl_device_id device);
+/* Counts a call on OBJECT at POINT. */
+struct verdict fault_at(const struct object *object, enum fault_point point);
+/* CL_SUCCESS or CL_DEVICE_NOT_AVAILABLE: for what belongs to a context, and for a device by itself. */
+cl_int fault_gone(const struct object *object);
+cl_int fault_device_gone(cl_device_id device);
 bool fault_removed(cl_device_id device);
 void fault_sleep(double ms);
 /* Books memory; false where there is not enough. */
@@ -169,6 +190,9 @@ void memory_fill(cl_icd_dispatch *table);
 void program_fill(cl_icd_dispatch *table);
 void command_fill(cl_icd_dispatch *table);
 void event_fill(cl_icd_dispatch *table);
+
+/* command.c: what was given to QUEUE is done, unless it hangs. */
+void command_stop(cl_command_queue queue);
 
 /* Gives SIZE bytes AT as OpenCL's queries do. */
 cl_int info_give(const void *at, size_t size, size_t room, void *value, size_t *ret_size);

@@ -16,15 +16,19 @@ create_context(const cl_context_properties *properties, cl_uint n, const cl_devi
 	       void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user,
 	       cl_int *ret_code)
 {
-	cl_int code = n == 1 ? fault_gone(devices[0]) : CL_INVALID_VALUE;
+	cl_int code = n == 1 ? fault_device_gone(devices[0]) : CL_INVALID_VALUE;
+	struct node *node = NULL;
 	cl_context context;
 
 	(void)properties;
 	(void)notify;
 	(void)user;
+	if (code == CL_SUCCESS)
+		code = node_create(devices[0], &node);
 	if (code != CL_SUCCESS)
 		return fail(ret_code, code);
-	context = object_create(sizeof(*context), OBJECT_CONTEXT, devices[0]);
+	context = object_create(sizeof(*context), OBJECT_CONTEXT, devices[0], node);
+	node_release(node);
 	if (!context)
 		return fail(ret_code, CL_OUT_OF_HOST_MEMORY);
 	context->real = mock.real->clCreateContext(NULL, 1, &mock.real_device, NULL, NULL, &code);
@@ -58,14 +62,14 @@ static cl_mem create_buffer(cl_context context, cl_mem_flags flags, size_t size_
 			    cl_int *ret_code)
 {
 	cl_device_id device = context->object.device;
-	cl_int code = fault_at(device, POINT_BUFFER).code;
+	cl_int code = fault_at(&context->object, POINT_BUFFER).code;
 	cl_mem memory;
 
 	if (code == CL_SUCCESS && !memory_take(device, size_bytes))
 		code = CL_MEM_OBJECT_ALLOCATION_FAILURE;
 	if (code != CL_SUCCESS)
 		return fail(ret_code, code);
-	memory = object_create(sizeof(*memory), OBJECT_MEMORY, device);
+	memory = object_create_from(&context->object, sizeof(*memory), OBJECT_MEMORY);
 	if (!memory)
 		return fail(ret_code, CL_OUT_OF_HOST_MEMORY);
 	memory->size_bytes = size_bytes;

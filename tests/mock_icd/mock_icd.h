@@ -12,6 +12,12 @@
  *   SLM_MOCK_MEMORY_MIB=LIST memory, also enforced (512); one buffer may take all of it
  *   SLM_MOCK_UNIFIED=LIST    1: memory is the host's (0)
  *   SLM_MOCK_PCI=LIST        0000:03:00.0: cl_khr_pci_bus_info says so (absent)
+ *   SLM_MOCK_NODE=LIST       /dev/accel/accel0: the kernel's DRM node that the device depends on (none), as with a
+ *                            driver of hardware. It is listed while the node can be opened. A context opens
+ *                            it, and asks the kernel for its version at each call on what came from the
+ *                            context; once that says ENODEV, because what was behind the node is
+ *                            unplugged, all of these but releases give CL_DEVICE_NOT_AVAILABLE, for good;
+ *                            nothing runs on by then. A context made after the next plug works
  *   SLM_MOCK_REPORT=LIST     normal; zero (all figures 0, no names); odd (no compute units, vectors or
  *                            names, but memory: such a device works); absurd (the largest figures, a
  *                            name of 1 MiB with control characters: such a device works too)

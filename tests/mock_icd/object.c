@@ -7,7 +7,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct object *first;
 
-void *object_create(size_t size, enum object_kind kind, cl_device_id device)
+void *object_create(size_t size, enum object_kind kind, cl_device_id device, struct node *node)
 {
 	struct object *object = calloc(1, size);
 
@@ -17,6 +17,7 @@ void *object_create(size_t size, enum object_kind kind, cl_device_id device)
 	object->kind = kind;
 	object->refs = 1;
 	object->device = device;
+	object->node = node_retain(node);
 	(void)pthread_mutex_lock(&lock);
 	object->next = first;
 	if (first)
@@ -24,6 +25,11 @@ void *object_create(size_t size, enum object_kind kind, cl_device_id device)
 	first = object;
 	(void)pthread_mutex_unlock(&lock);
 	return object;
+}
+
+void *object_create_from(const struct object *from, size_t size, enum object_kind kind)
+{
+	return object_create(size, kind, from->device, from->node);
 }
 
 bool object_is(const void *handle, enum object_kind kind)
@@ -64,6 +70,8 @@ bool object_release(struct object *object)
 			first = object->next;
 	}
 	(void)pthread_mutex_unlock(&lock);
+	if (last)
+		node_release(object->node);
 	return last;
 }
 

@@ -9,8 +9,7 @@ static const char build_log[] = "mock: this compiler was told to fail";
 
 static cl_program wrap(cl_context context, cl_program real, bool is_binary, cl_int *ret_code)
 {
-	cl_program program =
-		object_create(sizeof(*program), OBJECT_PROGRAM, context->object.device);
+	cl_program program = object_create_from(&context->object, sizeof(*program), OBJECT_PROGRAM);
 
 	if (!program) {
 		(void)mock.real->clReleaseProgram(real);
@@ -25,7 +24,7 @@ static cl_program wrap(cl_context context, cl_program real, bool is_binary, cl_i
 static cl_program create_with_source(cl_context context, cl_uint n, const char **texts,
 				     const size_t *sizes, cl_int *ret_code)
 {
-	cl_int code = fault_gone(context->object.device);
+	cl_int code = fault_gone(&context->object);
 	cl_program program = NULL;
 
 	if (code == CL_SUCCESS)
@@ -42,9 +41,10 @@ static cl_program create_with_binary(cl_context context, cl_uint n, const cl_dev
 				     const size_t *sizes, const unsigned char **binaries,
 				     cl_int *ret_status, cl_int *ret_code)
 {
-	cl_int code = n == 1 ? fault_gone(devices[0]) : CL_INVALID_VALUE;
+	cl_int code = n == 1 ? fault_gone(&context->object) : CL_INVALID_VALUE;
 	cl_program program = NULL;
 
+	(void)devices;
 	if (code == CL_SUCCESS)
 		program = mock.real->clCreateProgramWithBinary(context->real, 1, &mock.real_device,
 							       sizes, binaries, ret_status, &code);
@@ -64,7 +64,7 @@ static cl_int build(cl_program program, cl_uint n, const cl_device_id *devices, 
 	(void)user;
 	if (n > 1 || notify)
 		return CL_INVALID_VALUE;
-	code = fault_at(program->object.device, program->is_binary ? POINT_LOAD : POINT_BUILD).code;
+	code = fault_at(&program->object, program->is_binary ? POINT_LOAD : POINT_BUILD).code;
 	program->failed = code == CL_BUILD_PROGRAM_FAILURE;
 	if (code != CL_SUCCESS)
 		return code;
@@ -74,8 +74,9 @@ static cl_int build(cl_program program, cl_uint n, const cl_device_id *devices, 
 static cl_int get_build_info(cl_program program, cl_device_id device, cl_program_build_info what,
 			     size_t room, void *value, size_t *ret_size)
 {
-	cl_int code = fault_gone(device);
+	cl_int code = fault_gone(&program->object);
 
+	(void)device;
 	if (code != CL_SUCCESS)
 		return code;
 	if (program->failed && what == CL_PROGRAM_BUILD_LOG)
@@ -88,7 +89,7 @@ static cl_int get_program_info(cl_program program, cl_program_info what, size_t 
 			       size_t *ret_size)
 {
 	const size_t none = 0;
-	cl_int code = fault_gone(program->object.device);
+	cl_int code = fault_gone(&program->object);
 
 	if (code != CL_SUCCESS)
 		return code;
@@ -122,13 +123,13 @@ static cl_int release_program(cl_program program)
 
 static cl_kernel create_kernel(cl_program program, const char *name, cl_int *ret_code)
 {
-	cl_int code = fault_gone(program->object.device);
+	cl_int code = fault_gone(&program->object);
 	cl_kernel kernel = NULL, real = NULL;
 
 	if (code == CL_SUCCESS)
 		real = mock.real->clCreateKernel(program->real, name, &code);
 	if (code == CL_SUCCESS) {
-		kernel = object_create(sizeof(*kernel), OBJECT_KERNEL, program->object.device);
+		kernel = object_create_from(&program->object, sizeof(*kernel), OBJECT_KERNEL);
 		code = kernel ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY;
 	}
 	if (kernel)
@@ -142,7 +143,7 @@ static cl_kernel create_kernel(cl_program program, const char *name, cl_int *ret
 
 static cl_int set_kernel_arg(cl_kernel kernel, cl_uint index, size_t size, const void *value)
 {
-	cl_int code = fault_gone(kernel->object.device);
+	cl_int code = fault_gone(&kernel->object);
 	cl_mem memory = NULL;
 
 	if (code != CL_SUCCESS)

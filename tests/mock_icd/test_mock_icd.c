@@ -2,6 +2,8 @@
 /* The failing driver itself, as seen through the ICD loader: what it shows, refuses and understands. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "array.h"
 #include "check.h"
@@ -176,6 +178,39 @@ static void a_removed_device_is_not_listed(void **state)
 	assert_int_equal(make_and_free(0), CL_SUCCESS);
 }
 
+static void set_node(bool there)
+{
+	FILE *file = there ? fopen(MOCK_NODE, "we") : NULL;
+
+	if (!there)
+		assert_int_equal(unlink(MOCK_NODE), 0);
+	else
+		assert_non_null(file);
+	if (file)
+		(void)fclose(file);
+}
+
+/* SLM_MOCK_NODE; what the kernel says of one that was unplugged takes a kernel: tests/vm. */
+static void a_device_is_listed_while_its_node_can_be_opened(void **state)
+{
+	cl_device_id left[DEVICES];
+	cl_uint n = 0;
+
+	(void)state;
+	find_devices();
+	set_node(false);
+	assert_int_equal(clGetDeviceIDs(platforms[1], CL_DEVICE_TYPE_ALL, DEVICES, left, &n),
+			 CL_SUCCESS);
+	assert_int_equal(n, 1);
+	assert_ptr_equal(left[0], devices[2]);
+	assert_int_equal(make_and_free(3), CL_DEVICE_NOT_AVAILABLE);
+	assert_int_equal(make_and_free(2), CL_SUCCESS);
+	set_node(true);
+	find_devices();
+	assert_int_equal(make_and_free(3), CL_SUCCESS);
+	assert_int_equal(mock_live(), 0);
+}
+
 static void faults_that_cannot_be_read_arm_nothing(void **state)
 {
 	static const char *const texts[] = {"fire",	     "memory@",	    "memory@x",
@@ -200,9 +235,11 @@ int main(void)
 		cmocka_unit_test(memory_is_as_small_as_it_says),
 		cmocka_unit_test(faults_strike_where_and_when_they_are_told),
 		cmocka_unit_test(a_removed_device_is_not_listed),
+		cmocka_unit_test(a_device_is_listed_while_its_node_can_be_opened),
 		cmocka_unit_test(faults_that_cannot_be_read_arm_nothing),
 	};
 
+	set_node(true);
 	/* Without a driver underneath there is nothing to test. */
 	if (clGetPlatformIDs(0, NULL, &(cl_uint){0}) != CL_SUCCESS)
 		return 77;

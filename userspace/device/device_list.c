@@ -148,7 +148,7 @@ int device_list_refresh(struct device_list *list, const struct log *log)
 	if (list->asks_later)
 		r = opencl_discover(list, log);
 	else if (list->scope == DEVICES_ALL)
-		r = opencl_refresh(list);
+		r = opencl_refresh(list, log);
 	list->asks_later = false;
 	if (r < 0)
 		return log_oom(log, "listing the devices");

@@ -74,8 +74,8 @@ bool device_list_has_hardware(const struct device_list *list);
 
 /*
  * Looks again at what OpenCL drivers offer, of a list of DEVICES_ALL: devices that came since are added,
- * those that went cannot be used any more, those that came back can. Entries stay where they are; those
- * set aside stay so. 0 or -ENOMEM.
+ * those that went cannot be used any more, those that came back can; LOG is told of both. Entries stay
+ * where they are; those set aside stay so. 0 or -ENOMEM.
  */
 int device_list_refresh(struct device_list *list, const struct log *log);
 

@@ -300,7 +300,7 @@ static struct device_entry *find_device(struct device_list *list, cl_device_id d
 	return NULL;
 }
 
-static void come_or_go(struct device_entry *entry, bool is_there)
+static void come_or_go(struct device_entry *entry, bool is_there, const struct log *log)
 {
 	const char *reason = is_there ? objection(entry->driver_data) : "it is not there any more";
 
@@ -310,9 +310,11 @@ static void come_or_go(struct device_entry *entry, bool is_there)
 	entry->usable = !reason;
 	(void)snprintf(entry->reason, sizeof(entry->reason), "%s",
 		       reason ? reason : "it is there again");
+	log_info(log, "%s (%s): %s", entry->name, entry->selector, entry->reason);
 }
 
-static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id platform)
+static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id platform,
+			    const struct log *log)
 {
 	cl_device_id devices[DEVICES_MAX];
 	size_t n_before = list->n_entries;
@@ -331,7 +333,7 @@ static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id
 			continue;
 		for (cl_uint d = 0; d < n; d++)
 			is_there = is_there || devices[d] == facts->device;
-		come_or_go(&list->entries[i], is_there);
+		come_or_go(&list->entries[i], is_there, log);
 	}
 	for (unsigned d = 0; d < n && r == 0; d++) {
 		if (!find_device(list, devices[d]))
@@ -340,7 +342,7 @@ static int refresh_platform(struct device_list *list, unsigned p, cl_platform_id
 	return r;
 }
 
-int opencl_refresh(struct device_list *list)
+int opencl_refresh(struct device_list *list, const struct log *log)
 {
 	cl_platform_id platforms[PLATFORMS_MAX];
 	cl_uint n = 0;
@@ -349,7 +351,7 @@ int opencl_refresh(struct device_list *list)
 	if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &n) != CL_SUCCESS)
 		return 0;
 	for (unsigned p = 0; p < MIN(n, (cl_uint)PLATFORMS_MAX) && r == 0; p++)
-		r = refresh_platform(list, p, platforms[p]);
+		r = refresh_platform(list, p, platforms[p], log);
 	return r;
 }
 

@@ -17,7 +17,7 @@ int opencl_discover(struct device_list *list, const struct log *log);
 void opencl_prepare(void);
 
 /* Looks again: device_list_refresh(). 0 or -ENOMEM. */
-int opencl_refresh(struct device_list *list);
+int opencl_refresh(struct device_list *list, const struct log *log);
 
 /* Frees what discovery left in the list. */
 void opencl_forget(struct device_list *list);
