@@ -18,7 +18,7 @@
 #include "compiler.h"
 #include "path.h"
 
-enum { SAID_MAX = 900, SECONDS_DEFAULT = 180 };
+enum { SAID_MAX = 900, SECONDS_DEFAULT = 180, LOOK_MS = 100 };
 
 extern char **environ;
 
@@ -96,6 +96,8 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 			(char *)job->options, (char *)path, NULL};
 	int in[2], out[2], error;
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
 
 	(void)snprintf(platform, sizeof(platform), "%u", job->facts->platform_index);
 	(void)snprintf(device, sizeof(device), "%u", job->facts->device_index);
@@ -110,7 +112,13 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&actions, out[1], STDERR_FILENO);
-	error = posix_spawn(&ret_child->pid, program, &actions, NULL, argv, environ);
+	/* We may be a thread that takes no signals; the child is to. */
+	(void)sigemptyset(&none);
+	(void)posix_spawnattr_init(&attributes);
+	(void)posix_spawnattr_setsigmask(&attributes, &none);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawn(&ret_child->pid, program, &actions, &attributes, argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(in[0]);
 	(void)close(out[1]);
@@ -123,21 +131,26 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 	return -error;
 }
 
-/* Feeds the source and gathers what the child says until it ends or its time is over. */
-static bool talk_to_child(const struct child *child, const char *source, char *said,
+static bool is_cancelled(const struct compile_job *job)
+{
+	return job->cancel && atomic_load(job->cancel);
+}
+
+/* Feeds JOB's source and gathers what the child says until it ends, is cancelled or its time is over. */
+static bool talk_to_child(const struct child *child, const struct compile_job *job, char *said,
 			  size_t said_size)
 {
-	uint64_t until = clock_now_ns() + compiler_seconds() * UINT64_C(1000000000), now;
+	uint64_t until = clock_now_ns() + compiler_seconds() * UINT64_C(1000000000);
+	const char *source = job->source;
 	size_t left = strlen(source), n_said = 0;
 	int input = child->input;
 
-	for (now = clock_now_ns(); now < until; now = clock_now_ns()) {
+	while (clock_now_ns() < until && !is_cancelled(job)) {
 		struct pollfd fds[] = {{child->output, POLLIN, 0}, {input, POLLOUT, 0}};
 		char bytes[512];
 		ssize_t n;
 
-		if (poll(fds, input >= 0 ? 2 : 1, (int)((until - now) / 1000000) + 1) < 0 &&
-		    errno != EINTR)
+		if (poll(fds, input >= 0 ? 2 : 1, LOOK_MS) < 0 && errno != EINTR)
 			break;
 		if (input >= 0 && fds[1].revents) {
 			n = left > 0 ? write(input, source, MIN(left, 4096u)) : 0;
@@ -173,6 +186,8 @@ static bool is_from_outside(int signal)
 static int judge_child(const struct compile_job *job, bool in_time, int status, const char *said,
 		       const struct log *log)
 {
+	if (!in_time && is_cancelled(job))
+		return -ECANCELED;
 	if (!in_time) {
 		log_warning(log,
 			    "%s: its driver's compiler did not end within %d s and was stopped",
@@ -232,7 +247,7 @@ int compile_in_child(const struct compile_job *job, const char *path, const stru
 	if (r < 0)
 		return -ENOENT;
 	hold_sigpipe(true, &before);
-	in_time = talk_to_child(&child, job->source, said, sizeof(said));
+	in_time = talk_to_child(&child, job, said, sizeof(said));
 	hold_sigpipe(false, &before);
 	(void)close(child.output);
 	if (!in_time)

@@ -38,8 +38,9 @@ struct opencl_device {
 	cl_command_queue queue;
 	char *cache_dir; /* NULL: none */
 	struct watchdog *watchdog;
-	void *staging; /* [STAGING_BYTES], made when it is first used */
-	bool is_lost;  /* gone, or hangs: its driver is not asked for anything any more */
+	const atomic_bool *cancel; /* or NULL */
+	void *staging;		   /* [STAGING_BYTES], made when it is first used */
+	bool is_lost; /* gone, or hangs: its driver is not asked for anything any more */
 };
 
 struct opencl_buffer {

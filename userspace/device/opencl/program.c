@@ -157,7 +157,7 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 {
 	struct opencl_device *device = request->device;
 	const struct compile_job job = {&device->facts, request->source, request->options,
-					device->watchdog};
+					device->watchdog, device->cancel};
 	const struct log *log = device->base.log;
 	int r = -ENOENT;
 
