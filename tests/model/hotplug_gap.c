@@ -18,7 +18,7 @@
 #include "mock_icd.h"
 #include "session.h"
 
-enum { PROMPT = 64, GONE_AT = 32, BACK_AT = 64, TOKENS = 1024, REST_MS = 20000, CONTEXT = 2048 };
+enum { PROMPT = 512, GONE_AT = 32, BACK_AT = 64, TOKENS = 1024, REST_MS = 20000, CONTEXT = 2048 };
 
 struct span {
 	const char *name;
