@@ -80,7 +80,7 @@ build dev dev
 tests dev -j "$jobs" -L 'unit|kernel|device|system' \
 	-E 'kernel_(pocl_|rusticl)|oclgrind|neon|_twice|calibration_pocl|(archs|encoders|adapters)_(pocl|rusticl|mixed|mock)|device_model_(rusticl|mock)'
 build tsan tsan
-tests tsan -j "$jobs" -L 'unit|kernel' -R 'test_base|test_engine|test_library|kernel_cpu$'
+tests tsan -j "$jobs" -L 'unit|kernel|device' -R 'test_base|test_engine|test_library|test_mock_arrival|kernel_cpu$'
 build fuzz fuzz
 tests fuzz -L fuzz
 say "all tests passed"

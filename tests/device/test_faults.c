@@ -298,7 +298,7 @@ static void answers_survive(void **state)
 
 /* ---- devices that come back ---- */
 
-enum { RETRY_MS = 50 };
+enum { RETRY_MS = 50, TALKS_MAX = 10000 };
 
 static void open_on_mock(struct tiny_engine *tiny, uint32_t retry_ms)
 {
@@ -339,6 +339,20 @@ static void talk(struct engine *engine, int32_t ret_answer[ANSWER])
 	answer(engine, &s, NULL, NULL, ret_answer);
 }
 
+/* It is prepared beside the answers, which stay as they are. */
+static void talk_until_used(struct engine *engine, const int32_t wanted[ANSWER])
+{
+	int32_t got[ANSWER];
+
+	for (int i = 0; i < TALKS_MAX && !uses_mock(engine); i++) {
+		talk(engine, got);
+		assert_memory_equal(got, wanted, sizeof(got));
+	}
+	assert_true(uses_mock(engine));
+	talk(engine, got);
+	assert_memory_equal(got, wanted, sizeof(got));
+}
+
 static void a_lost_device_is_tried_again(void **state)
 {
 	int32_t wanted[ANSWER], got[ANSWER];
@@ -351,10 +365,7 @@ static void a_lost_device_is_tried_again(void **state)
 	assert_true(mock_arm("resources@launch/30:0"));
 	talk(tiny.engine, got);
 	assert_memory_equal(got, wanted, sizeof(got));
-	(void)usleep(2 * RETRY_MS * 1000);
-	talk(tiny.engine, got);
-	assert_memory_equal(got, wanted, sizeof(got));
-	assert_true(uses_mock(tiny.engine));
+	talk_until_used(tiny.engine, wanted);
 	tiny_engine_finish(&tiny);
 }
 
@@ -377,9 +388,7 @@ static void a_device_comes_and_goes(void **state)
 	assert_false(uses_mock(tiny.engine));
 	assert_true(mock_arm(""));
 	engine_devices_changed(tiny.engine);
-	talk(tiny.engine, got);
-	assert_memory_equal(got, wanted, sizeof(got));
-	assert_true(uses_mock(tiny.engine));
+	talk_until_used(tiny.engine, wanted);
 	tiny_engine_finish(&tiny);
 }
 

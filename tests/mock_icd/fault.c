@@ -22,6 +22,7 @@ enum fault_kind {
 	FAULT_REMOVED,
 	FAULT_HANG,
 	FAULT_SLOW,
+	FAULT_HOLD,
 	FAULTS,
 };
 
@@ -37,6 +38,7 @@ static const struct {
 	[FAULT_REMOVED] = {"removed", POINT_LAUNCH},
 	[FAULT_HANG] = {"hang", POINT_RUN},
 	[FAULT_SLOW] = {"slow", POINT_LAUNCH},
+	[FAULT_HOLD] = {"hold", POINT_LAUNCH},
 };
 
 static const char *const point_names[POINTS] = {
@@ -56,7 +58,7 @@ struct fault {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fault armed[FAULTS_MAX];
-static unsigned n_armed;
+static unsigned n_armed, n_armings, n_held;
 static uint64_t seen[MOCK_DEVICES_MAX + 1][POINTS]; /* since arming; the last: all devices */
 static char control_text[TEXT_MAX];
 
@@ -150,6 +152,7 @@ static bool arm(const char *text)
 {
 	const char *at = text;
 
+	n_armings++;
 	for (n_armed = 0; *at && n_armed < FAULTS_MAX; n_armed++) {
 		if (!read_fault(&at, &armed[n_armed])) {
 			(void)fprintf(stderr, "mock ICD: no such faults: %s\n", text);
@@ -215,6 +218,9 @@ static void apply(const struct fault *fault, cl_device_id device, struct verdict
 	case FAULT_SLOW:
 		verdict->slow_ms += fault->value;
 		break;
+	case FAULT_HOLD:
+		verdict->hold_ms = fault->value;
+		break;
 	default:
 		lose(device, fault);
 		verdict->code = CL_DEVICE_NOT_AVAILABLE;
@@ -238,10 +244,36 @@ static void count(cl_device_id device, enum fault_point point, struct verdict *v
 	}
 }
 
+/* Until other faults are armed. */
+static void hold(double ms, unsigned arming)
+{
+	(void)pthread_mutex_lock(&lock);
+	n_held++;
+	while (n_armings == arming && ms > 0) {
+		(void)pthread_mutex_unlock(&lock);
+		fault_sleep(1);
+		ms--;
+		(void)pthread_mutex_lock(&lock);
+	}
+	n_held--;
+	(void)pthread_mutex_unlock(&lock);
+}
+
+EXPORTED unsigned mock_held(void)
+{
+	unsigned n;
+
+	(void)pthread_mutex_lock(&lock);
+	n = n_held;
+	(void)pthread_mutex_unlock(&lock);
+	return n;
+}
+
 struct verdict fault_at(const struct object *object, enum fault_point point)
 {
 	cl_device_id device = object->device;
 	struct verdict verdict = {CL_SUCCESS};
+	unsigned arming;
 
 	(void)pthread_mutex_lock(&lock);
 	read_control();
@@ -252,7 +284,10 @@ struct verdict fault_at(const struct object *object, enum fault_point point)
 		if (point == POINT_LAUNCH || point == POINT_READ || point == POINT_WRITE)
 			count(device, POINT_RUN, &verdict);
 	}
+	arming = n_armings;
 	(void)pthread_mutex_unlock(&lock);
+	if (verdict.hold_ms > 0)
+		hold(verdict.hold_ms, arming);
 	if (verdict.aborts)
 		abort();
 	fault_sleep(verdict.slow_ms);

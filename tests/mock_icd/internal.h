@@ -168,6 +168,7 @@ struct verdict {
 	bool hangs;
 	double hang_ms; /* 0: for ever */
 	double slow_ms;
+	double hold_ms; /* 0: not at all */
 	bool aborts;
 };
 

@@ -44,6 +44,7 @@
  *   hang         run     the command never ends, nor what is behind it; with VALUE: for so many ms from its turn. At
  *                        wait: the calling thread sleeps in the call
  *   slow         launch  each takes VALUE ms more ("+" is understood)
+ *   hold         launch  the calling thread sleeps in the call until faults are armed anew, VALUE ms at most
  *
  * Points: build (of a source), load (of a binary), buffer (clCreateBuffer), launch, read, write, run
  * (any of those three), wait (clFinish, clWaitForEvents, blocking reads and writes).
@@ -67,6 +68,8 @@ struct mock_counts {
 
 /* Arms FAULTS in place of all before, counting anew; "" arms none. Devices that were gone are back. */
 bool mock_arm(const char *faults);
+/* Threads that are held now. */
+unsigned mock_held(void);
 void mock_counts(unsigned device, struct mock_counts *ret_counts);
 /* Objects of all kinds and devices that are not freed. */
 unsigned mock_live(void);

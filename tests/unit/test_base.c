@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The base layer: bounded reading, hashes, files that appear whole, the thread pool. */
+/* The base layer: bounded reading, hashes, files that appear whole, the thread pool, turns and errands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -12,10 +12,12 @@
 #include "check.h"
 #include "cleanup.h"
 #include "cursor.h"
+#include "errand.h"
 #include "file_map.h"
 #include "hash.h"
 #include "path.h"
 #include "thread_pool.h"
+#include "turns.h"
 
 static void cursor_keeps_its_first_failure(void **state)
 {
@@ -311,6 +313,55 @@ static void pool_refuses_absurd_sizes(void **state)
 	thread_pool_destroy(NULL);
 }
 
+struct turns_test {
+	struct turns turns;
+	unsigned n_turns; /* in a turn */
+};
+
+static int take_a_turn(void *data)
+{
+	struct turns_test *test = data;
+
+	turns_take(&test->turns);
+	test->n_turns++;
+	turns_give(&test->turns);
+	return -EBUSY;
+}
+
+static uint64_t n_asked(struct turns *turns)
+{
+	uint64_t n;
+
+	(void)pthread_mutex_lock(&turns->lock);
+	n = turns->n_asked;
+	(void)pthread_mutex_unlock(&turns->lock);
+	return n;
+}
+
+/* Who takes the next turn at once does not keep it from one who asked before. */
+static void turns_come_in_order(void **state)
+{
+	struct turns_test test = {.n_turns = 0};
+	struct errand errand;
+
+	(void)state;
+	turns_init(&test.turns);
+	for (unsigned i = 0; i < 50; i++) {
+		turns_take(&test.turns);
+		assert_int_equal(errand_start(&errand, take_a_turn, &test, NULL), 0);
+		while (n_asked(&test.turns) < 3 * i + 2)
+			(void)usleep(100);
+		assert_false(errand_is_done(&errand));
+		turns_give(&test.turns);
+		turns_take(&test.turns);
+		assert_int_equal(test.n_turns, i + 1);
+		turns_give(&test.turns);
+		assert_int_equal(errand_join(&errand), -EBUSY);
+		assert_true(errand_is_done(&errand));
+	}
+	turns_finish(&test.turns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +378,7 @@ int main(void)
 		cmocka_unit_test(pool_wakes_sleepers),
 		cmocka_unit_test(pool_goes_on_without_a_member_that_stalls),
 		cmocka_unit_test(pool_refuses_absurd_sizes),
+		cmocka_unit_test(turns_come_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,12 @@ static struct fake {
 	unsigned fails_after; /* runs; 0: never */
 	unsigned cancels_after;
 	double factor;
-	double frame_noise_s; /* in what says how long launches take */
-	bool is_blind;	      /* to attention: deeper costs nothing */
+	double frame_noise_s;			       /* in what says how long launches take */
+	bool is_blind;				       /* to attention: deeper costs nothing */
+	struct turns *turns;			       /* looked at, or NULL */
+	uint64_t turn, turn_began_ns, longest_turn_ns; /* to where its last run began */
+	atomic_bool *cancel;			       /* set after so many runs, or NULL */
+	unsigned cancels_after_runs, n_all_runs;
 } fake;
 
 uint64_t __wrap_clock_now_ns(void);
@@ -123,6 +127,16 @@ static void fake_segment_destroy(struct segment *segment)
 	free(segment);
 }
 
+static void look_at_turn(void)
+{
+	assert_int_equal(fake.turns->n_asked, fake.turns->n_given_back + 1);
+	if (fake.turn != fake.turns->n_asked) {
+		fake.turn = fake.turns->n_asked;
+		fake.turn_began_ns = fake.now_ns;
+	}
+	fake.longest_turn_ns = MAX(fake.longest_turn_ns, fake.now_ns - fake.turn_began_ns);
+}
+
 static int fake_run(struct segment *base, const struct step *step)
 {
 	const struct graph *graph = ((struct fake_segment *)base)->params.graph;
@@ -130,6 +144,10 @@ static int fake_run(struct segment *base, const struct step *step)
 					 fake.is_blind ? 0 : step->runs[0].first_position};
 	double seconds = fake.rates.run_s;
 
+	if (fake.turns)
+		look_at_turn();
+	if (++fake.n_all_runs == fake.cancels_after_runs)
+		atomic_store(fake.cancel, true);
 	if (fake.fails_after > 0 && ++fake.n_runs > fake.fails_after)
 		return log_error(base->device->log, ENODEV, "the device is gone");
 	for (uint32_t i = 0; i < graph->n_ops; i++) {
@@ -317,7 +335,24 @@ static void a_slow_device_is_measured_in_small_steps(void **state)
 	assert_int_equal(calibrate(&f->params, &calibration), 0);
 	assert_rates(&calibration, f->params.types);
 	/* of its own time */
-	assert_true(fake.now_ns < 15e9);
+	assert_true(fake.now_ns < 5e9);
+}
+
+/* Plain C: even its attention is slow. */
+static void a_slow_device_is_measured_soon(void **state)
+{
+	struct fixture *f = *state;
+	struct calibration calibration;
+
+	for (int i = 0; i < TENSOR_TYPE_IDS; i++) {
+		fake.rates.weights_bytes_s[i] = 1e9;
+		fake.rates.macs_s[i] = 2e9;
+	}
+	fake.rates.attention_one_macs_s = fake.rates.attention_many_macs_s = 2e8;
+	f->params.types |= TYPE_BIT(TENSOR_Q8_0) | TYPE_BIT(TENSOR_Q4_K);
+	assert_int_equal(calibrate(&f->params, &calibration), 0);
+	assert_rates(&calibration, f->params.types);
+	assert_true(fake.now_ns < 3e9);
 }
 
 static void a_useless_device_is_given_up(void **state)
@@ -483,6 +518,44 @@ static void measuring_can_be_ended(void **state)
 	assert_int_equal(f->kept.n, 0);
 }
 
+/* At once, whatever is measured: a conversation may be at its end. */
+static void measuring_ends_before_the_next_run(void **state)
+{
+	struct fixture *f = *state;
+	struct calibration calibration;
+	atomic_bool cancel;
+
+	f->params.anew = true;
+	f->params.cancel = fake.cancel = &cancel;
+	for (fake.cancels_after_runs = 1; fake.cancels_after_runs < 9000;
+	     fake.cancels_after_runs += 500) {
+		atomic_init(&cancel, false);
+		fake.n_all_runs = 0;
+		if (calibrate(&f->params, &calibration) == 0)
+			break;
+		assert_int_equal(fake.n_all_runs, fake.cancels_after_runs);
+	}
+	assert_true(fake.cancels_after_runs > 2000);
+	assert_int_equal(f->kept.n, 0);
+}
+
+/* A slow device's runs take long; between them whoever computes beside us has a turn. */
+static void others_have_their_turns(void **state)
+{
+	struct fixture *f = *state;
+	struct calibration calibration;
+	struct turns turns;
+
+	turns_init(&turns);
+	f->params.turns = fake.turns = &turns;
+	assert_int_equal(calibrate(&f->params, &calibration), 0);
+	assert_rates(&calibration, f->params.types);
+	assert_true(turns.n_asked > 20);
+	assert_int_equal(turns.n_asked, turns.n_given_back);
+	assert_true(fake.longest_turn_ns > 0 && fake.longest_turn_ns <= 20000000);
+	turns_finish(&turns);
+}
+
 static void a_folder_that_cannot_be_written_is_a_warning(void **state)
 {
 	struct fixture *f = *state;
@@ -646,6 +719,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case(what_a_device_does_is_found_out),
 		test_case(a_slow_device_is_measured_in_small_steps),
+		test_case(a_slow_device_is_measured_soon),
 		test_case(a_useless_device_is_given_up),
 		test_case(what_is_kept_is_not_measured),
 		test_case(only_missing_types_are_measured),
@@ -657,6 +731,8 @@ int main(void)
 		test_case(figures_that_cannot_be_are_refused),
 		test_case(what_noise_has_spoilt_is_not_kept),
 		test_case(measuring_can_be_ended),
+		test_case(measuring_ends_before_the_next_run),
+		test_case(others_have_their_turns),
 		test_case(a_folder_that_cannot_be_written_is_a_warning),
 		test_case(a_file_cut_short_is_measured_anew),
 		test_case(damage_does_no_harm),

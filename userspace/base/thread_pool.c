@@ -282,16 +282,15 @@ unsigned thread_pool_default_size(void)
 }
 
 /*
- * Members must not run the program's signal handlers: a handler may want the caller's thread. What a
- * member's own instruction raises comes to it alone, and blocked it would end the process unheard.
+ * What a thread's own instruction raises comes to it alone, and blocked it would end the process unheard.
  */
-static void member_signals(sigset_t *blocked)
+void thread_pool_signals(sigset_t *ret_blocked)
 {
 	static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 
-	(void)sigfillset(blocked);
+	(void)sigfillset(ret_blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		(void)sigdelset(blocked, own[i]);
+		(void)sigdelset(ret_blocked, own[i]);
 }
 
 static int start_members(struct thread_pool *pool, const struct log *log)
@@ -299,7 +298,7 @@ static int start_members(struct thread_pool *pool, const struct log *log)
 	sigset_t blocked, before;
 	int error = 0;
 
-	member_signals(&blocked);
+	thread_pool_signals(&blocked);
 	(void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	for (unsigned i = 1; i < pool->size && error == 0; i++) {
 		pool->members[i].pool = pool;

@@ -13,6 +13,7 @@
 #ifndef SLM_BASE_THREAD_POOL_H
 #define SLM_BASE_THREAD_POOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,6 +25,11 @@ struct thread_pool;
 
 /* Runs on every member of the team at the time; INDEX is 0 (the calling thread) to size - 1. */
 typedef void (*thread_pool_fn)(void *arg, unsigned index);
+
+/*
+ * The signals that a thread of ours blocks: handlers of the program may want the caller's thread.
+ */
+void thread_pool_signals(sigset_t *ret_blocked);
 
 /* Cores this process may use: its affinity mask, one per physical core. At least 1. */
 unsigned thread_pool_default_size(void);

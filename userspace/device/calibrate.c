@@ -20,7 +20,8 @@ enum {
 	LAYERS_MIN = 2,
 	LAYERS_MAX = 64,
 	FRAME_LAYERS = 24,
-	ROWS_FIRST = 16, /* of which the time says how many rows can be afforded */
+	ROWS_FIRST = 16,   /* of which the time says how many rows can be afforded */
+	ROWS_DEEP_MIN = 4, /* attention is slower than matrices by a factor nobody knows */
 	ROWS_MAX = 512,
 	POSITIONS_MAX = 1024,
 	DEPTH_ONE = 960,
@@ -53,8 +54,10 @@ static const struct probe_shape frame_shape = {
 
 /* One row through one layer: a device that takes longer is of no use. */
 static const double layer_max_s = 1;
-/* Steps are made so large that they take about that. */
-static const double step_wanted_s = 0.15, whole_max_s = 0.5;
+/* Steps of many rows are made so large that they take about that. */
+static const double step_wanted_s = 0.04;
+/* A device that takes longer for one row through one layer is slow: it is measured with less, and once. */
+static const double layer_slow_s = 0.003;
 
 struct timing {
 	double seconds;
@@ -65,12 +68,14 @@ struct type_timings {
 	struct timing one, many;
 	struct timing cached; /* one row through one layer, again and again */
 	uint32_t n_rows;      /* that are many; 0: not known yet */
+	bool is_slow;
 };
 
 struct frame_timings {
 	struct timing first, whole, deep, many, many_deep;
 	double small_s, large_s; /* transfers */
 	uint32_t n_rows;
+	bool is_slow; /* the device: deep is of the first layer then */
 };
 
 struct calibrator {
@@ -131,10 +136,13 @@ static int time_twice(struct probe *probe, const struct probe_step *step, double
 	return r < 0 ? r : probe_run_once(probe, step, ret_seconds);
 }
 
-/* As many rows as fit into the time that a step may take. */
-static int find_rows(struct probe *probe, uint32_t *n_rows)
+/*
+ * As many rows as fit into the time that a step may take at DEPTH. Fewer than ROWS_FIRST would take as long
+ * as the weights do, and tell nothing of multiply-adds; a frame's weights are next to none.
+ */
+static int find_rows(struct probe *probe, uint32_t depth, uint32_t *n_rows)
 {
-	struct probe_step step = {.n_tokens = ROWS_FIRST, .first_only = true};
+	struct probe_step step = {.n_tokens = ROWS_FIRST, .depth = depth, .first_only = true};
 	double seconds;
 	int r = *n_rows > 0 ? 0 : time_twice(probe, &step, &seconds);
 
@@ -143,6 +151,10 @@ static int find_rows(struct probe *probe, uint32_t *n_rows)
 	while (step.n_tokens < ROWS_MAX && seconds < step_wanted_s / 2) {
 		step.n_tokens *= 2;
 		seconds *= 2;
+	}
+	while (depth > 0 && step.n_tokens > ROWS_DEEP_MIN && seconds > step_wanted_s) {
+		step.n_tokens /= 2;
+		seconds /= 2;
 	}
 	*n_rows = step.n_tokens;
 	return 0;
@@ -155,7 +167,7 @@ static int time_many(struct probe *probe, uint32_t n_rows, uint32_t depth, struc
 	return time_step(probe, &step, timing);
 }
 
-static int time_one(struct calibrator *calibrator, struct probe *probe, uint32_t n_layers,
+static int time_one(struct calibrator *calibrator, struct probe *probe,
 		    struct type_timings *timings)
 {
 	struct probe_step step = {.n_tokens = 1, .first_only = true};
@@ -172,20 +184,30 @@ static int time_one(struct calibrator *calibrator, struct probe *probe, uint32_t
 	r = time_step(probe, &step, &timings->cached);
 	if (r < 0)
 		return r;
-	step.first_only = seconds * n_layers > whole_max_s;
+	timings->is_slow = timings->cached.seconds > layer_slow_s;
+	if (timings->is_slow) {
+		timings->one = timings->cached;
+		return 0;
+	}
+	step.first_only = false;
 	return time_step(probe, &step, &timings->one);
 }
 
-/* Over and over, because noise comes in bursts. */
-static int time_layers(struct calibrator *calibrator, struct probe *probe, uint32_t n_layers,
+/* Noise comes in bursts; a slow device has had time for it. */
+static bool is_pass(int i, bool is_slow)
+{
+	return i < (is_slow ? 1 : PASSES);
+}
+
+static int time_layers(struct calibrator *calibrator, struct probe *probe,
 		       struct type_timings *timings)
 {
 	int r = 0;
 
-	for (int i = 0; i < PASSES && r == 0; i++) {
-		r = time_one(calibrator, probe, n_layers, timings);
+	for (int i = 0; is_pass(i, timings->is_slow) && r == 0; i++) {
+		r = time_one(calibrator, probe, timings);
 		if (r == 0)
-			r = find_rows(probe, &timings->n_rows);
+			r = find_rows(probe, 0, &timings->n_rows);
 		if (r == 0)
 			r = time_many(probe, timings->n_rows, 0, &timings->many);
 	}
@@ -212,6 +234,14 @@ static int report(struct calibrator *calibrator, const char *doing)
 	return progress_report(calibrator->params->progress, doing, done, calibrator->n_total);
 }
 
+static int create_probe(const struct calibrator *calibrator, struct device *device,
+			const struct probe_shape *shape, struct probe **ret_probe)
+{
+	const struct probe_pace pace = {calibrator->params->turns, calibrator->params->cancel};
+
+	return probe_create(device, shape, &pace, ret_probe);
+}
+
 static int measure_type(struct calibrator *calibrator, struct device *device, enum tensor_type type,
 			struct type_timings *ret)
 {
@@ -224,8 +254,8 @@ static int measure_type(struct calibrator *calibrator, struct device *device, en
 	*ret = (struct type_timings){0};
 	shape.type = type;
 	shape.n_layers = layers_of(device, &shape);
-	r = probe_create(device, &shape, &probe);
-	return r < 0 ? r : time_layers(calibrator, probe, shape.n_layers, ret);
+	r = create_probe(calibrator, device, &shape, &probe);
+	return r < 0 ? r : time_layers(calibrator, probe, ret);
 }
 
 static int time_transfers(struct probe *probe, struct frame_timings *frame)
@@ -239,17 +269,18 @@ static int time_frame(struct probe *probe, struct frame_timings *frame)
 {
 	const struct probe_step whole = {.n_tokens = 1};
 	const struct probe_step first = {.n_tokens = 1, .first_only = true};
-	const struct probe_step deep = {.n_tokens = 1, .depth = DEPTH_ONE};
+	const struct probe_step deep = {
+		.n_tokens = 1, .depth = DEPTH_ONE, .first_only = frame->is_slow};
 	int r = 0;
 
-	for (int i = 0; i < PASSES && r == 0; i++) {
+	for (int i = 0; is_pass(i, frame->is_slow) && r == 0; i++) {
 		r = time_step(probe, &whole, &frame->whole);
 		if (r == 0)
 			r = time_step(probe, &first, &frame->first);
 		if (r == 0)
 			r = time_step(probe, &deep, &frame->deep);
 		if (r == 0)
-			r = find_rows(probe, &frame->n_rows);
+			r = find_rows(probe, DEPTH_MANY, &frame->n_rows);
 		if (r == 0)
 			r = time_many(probe, frame->n_rows, 0, &frame->many);
 		if (r == 0)
@@ -259,7 +290,7 @@ static int time_frame(struct probe *probe, struct frame_timings *frame)
 }
 
 static int measure_frame(struct calibrator *calibrator, struct device *device,
-			 enum tensor_type type, struct frame_timings *ret)
+			 enum tensor_type type, bool is_slow, struct frame_timings *ret)
 {
 	_cleanup_(probe_destroy_p) struct probe *probe = NULL;
 	struct probe_shape shape = frame_shape;
@@ -267,9 +298,9 @@ static int measure_frame(struct calibrator *calibrator, struct device *device,
 
 	if (r < 0)
 		return r;
-	*ret = (struct frame_timings){0};
+	*ret = (struct frame_timings){.is_slow = is_slow};
 	shape.type = type;
-	r = probe_create(device, &shape, &probe);
+	r = create_probe(calibrator, device, &shape, &probe);
 	return r < 0 ? r : time_frame(probe, ret);
 }
 
@@ -370,10 +401,12 @@ static void solve_type(struct device_rates *rates, enum tensor_type type,
 static void solve_frame(struct device_rates *rates, const struct frame_timings *frame,
 			const struct type_timings *timings)
 {
+	const struct timing *shallow = frame->is_slow ? &frame->first : &frame->whole;
+
 	solve_link(rates, frame);
 	rates->attention_one_macs_s =
-		(frame->deep.work.attention_macs - frame->whole.work.attention_macs) /
-		(frame->deep.seconds - frame->whole.seconds);
+		(frame->deep.work.attention_macs - shallow->work.attention_macs) /
+		(frame->deep.seconds - shallow->seconds);
 	for (int i = 0; i < SOLVE_ROUNDS; i++) {
 		solve_one(rates, frame, &timings->cached);
 		solve_values(rates, frame, &timings->many);
@@ -398,6 +431,7 @@ static int open_device(const struct calibrator *calibrator, const char *kernel_f
 		.n_threads = params->n_threads,
 		.kernel_family = kernel_family,
 		.cache_dir = params->cache_dir,
+		.cancel = params->cancel,
 		.log = calibrator->log,
 	};
 
@@ -473,7 +507,7 @@ static int measure_base(struct calibrator *calibrator, enum tensor_type type)
 	if (r == 0 && !chooses)
 		r = measure_type(calibrator, device, type, &timings);
 	if (r == 0)
-		r = measure_frame(calibrator, device, type, &frame);
+		r = measure_frame(calibrator, device, type, timings.is_slow, &frame);
 	if (r < 0)
 		return r;
 	calibration->rates = (struct device_rates){0};

@@ -12,9 +12,10 @@
 #include "device_list.h"
 #include "progress.h"
 #include "rates.h"
+#include "turns.h"
 
 enum {
-	CALIBRATION_VERSION = 1, /* raise it when the same rate is measured in another way */
+	CALIBRATION_VERSION = 2, /* raise it when the same rate is measured in another way */
 	KERNEL_FAMILY_MAX = 16,
 };
 
@@ -26,6 +27,12 @@ struct calibrate_params {
 	const char *cache_dir;		  /* NULL: nothing is kept */
 	bool anew;			  /* measure also what is kept */
 	const struct progress *progress;  /* NULL: none */
+	/*
+	 * Taken for every run on the device, for some hundredths of a second or one run, so that who
+	 * computes beside us neither spoils the figures nor waits for long. NULL: nobody does
+	 */
+	struct turns *turns;
+	const atomic_bool *cancel; /* once it is set: -ECANCELED before the next run. NULL: none */
 	const struct log *log;
 };
 
@@ -44,7 +51,7 @@ uint64_t calibrate_types(const struct graph *graph);
 /*
  * Reads what is kept and measures what is wanted beyond: a few tenths of a second for each type,
  * and what a driver takes to compile. 0; -ENODEV, -EIO or -ENOMEM as the device gave it, -EIO where
- * what was measured cannot be (all logged); -ECANCELED by PROGRESS. A file that cannot be read or
+ * what was measured cannot be (all logged); -ECANCELED by PROGRESS or CANCEL. A file that cannot be read or
  * written is a warning.
  */
 int calibrate(const struct calibrate_params *params, struct calibration *ret_calibration);

@@ -9,6 +9,7 @@
 #ifndef SLM_DEVICE_DEVICE_H
 #define SLM_DEVICE_DEVICE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -165,6 +166,8 @@ struct device_params {
 	 * gone. 0: WATCHDOG_DEFAULT_MS; WATCHDOG_NONE: wait for ever.
 	 */
 	unsigned watchdog_ms;
+	/* Once it is set, what takes long (compiling) ends with -ECANCELED. NULL: none; outlives the device */
+	const atomic_bool *cancel;
 	const struct log *log; /* outlives the device */
 };
 

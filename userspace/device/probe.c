@@ -27,6 +27,8 @@ enum {
 
 /* A measurement ends when it has enough of samples and of time, or far too much of time. */
 static const double time_wanted_s = 0.08, time_max_s = 0.15;
+/* So long others wait, or for one run. */
+static const uint64_t turn_ns = 20000000;
 
 enum probe_value {
 	VALUE_X,
@@ -41,6 +43,8 @@ enum probe_value {
 
 struct probe {
 	struct device *device;
+	struct probe_pace pace;
+	uint64_t turn_began_ns;
 	struct probe_shape shape;
 	struct model model;
 	struct graph graph;
@@ -404,7 +408,8 @@ static int make_probe(struct probe *probe)
 	return r < 0 ? r : make_segment(probe);
 }
 
-int probe_create(struct device *device, const struct probe_shape *shape, struct probe **ret_probe)
+int probe_create(struct device *device, const struct probe_shape *shape,
+		 const struct probe_pace *pace, struct probe **ret_probe)
 {
 	_cleanup_(probe_destroy_p) struct probe *probe = calloc(1, sizeof(*probe));
 	int r;
@@ -412,6 +417,7 @@ int probe_create(struct device *device, const struct probe_shape *shape, struct 
 	if (!probe)
 		return log_oom(device->log, "measuring a device");
 	probe->device = device;
+	probe->pace = *pace;
 	probe->shape = *shape;
 	r = make_probe(probe);
 	if (r < 0)
@@ -474,7 +480,31 @@ struct probe_work probe_work(const struct probe *probe, const struct probe_step 
 	return work;
 }
 
-int probe_run_once(struct probe *probe, const struct probe_step *step, double *ret_seconds)
+static void begin_turn(struct probe *probe)
+{
+	if (!probe->pace.turns)
+		return;
+	turns_take(probe->pace.turns);
+	probe->turn_began_ns = clock_now_ns();
+}
+
+static void end_turn(struct probe *probe)
+{
+	if (probe->pace.turns)
+		turns_give(probe->pace.turns);
+}
+
+/* Within a turn, which is handed on in time: is there to be another run? */
+static int go_on(struct probe *probe)
+{
+	if (probe->pace.turns && clock_now_ns() - probe->turn_began_ns > turn_ns) {
+		end_turn(probe);
+		begin_turn(probe);
+	}
+	return probe->pace.cancel && atomic_load(probe->pace.cancel) ? -ECANCELED : 0;
+}
+
+static int run_once(struct probe *probe, const struct probe_step *step, double *ret_seconds)
 {
 	const struct step_run run = {0, step->n_tokens, step->depth};
 	const struct step s = {
@@ -490,16 +520,30 @@ int probe_run_once(struct probe *probe, const struct probe_step *step, double *r
 		.page_stride = (uint32_t)div_up(step->depth + step->n_tokens, KV_PAGE),
 		.adapter_scales = step->first_only ? probe->rope : NULL,
 	};
-	uint64_t begin = clock_now_ns();
+	uint64_t begin;
 	float seen;
-	int r;
+	int r = go_on(probe);
 
+	*ret_seconds = 0;
+	if (r < 0)
+		return r;
+	begin = clock_now_ns();
 	for (uint32_t i = 0; i < step->n_tokens; i++)
 		probe->positions[i] = step->depth + i;
 	r = segment_run(probe->segment, &s);
 	if (r == 0)
 		r = buffer_read(probe->value_memory, 0, &seen, sizeof(seen));
 	*ret_seconds = (double)(clock_now_ns() - begin) * 1e-9;
+	return r;
+}
+
+int probe_run_once(struct probe *probe, const struct probe_step *step, double *ret_seconds)
+{
+	int r;
+
+	begin_turn(probe);
+	r = run_once(probe, step, ret_seconds);
+	end_turn(probe);
 	return r;
 }
 
@@ -527,14 +571,33 @@ int probe_run(struct probe *probe, const struct probe_step *step, double *ret_se
 {
 	double samples[SAMPLES_MAX], sum = 0, warm_up;
 	size_t n = 0;
-	int r = probe_run_once(probe, step, &warm_up);
+	int r;
 
+	begin_turn(probe);
+	r = run_once(probe, step, &warm_up);
 	while (r == 0 && !is_enough(n, sum)) {
-		r = probe_run_once(probe, step, &samples[n]);
+		r = run_once(probe, step, &samples[n]);
 		sum += samples[n++];
 	}
+	end_turn(probe);
 	if (r == 0)
 		*ret_seconds = usual(samples, n);
+	return r;
+}
+
+static int transfer_once(struct probe *probe, size_t size_bytes, double *ret_seconds)
+{
+	uint64_t begin;
+	int r = go_on(probe);
+
+	*ret_seconds = 0;
+	if (r < 0)
+		return r;
+	begin = clock_now_ns();
+	r = buffer_write(probe->value_memory, 0, probe->link, size_bytes);
+	if (r == 0)
+		r = buffer_read(probe->value_memory, 0, probe->link, size_bytes);
+	*ret_seconds = (double)(clock_now_ns() - begin) * 1e-9 / 2;
 	return r;
 }
 
@@ -544,15 +607,12 @@ int probe_transfer(struct probe *probe, size_t size_bytes, double *ret_seconds)
 	size_t n = 0;
 	int r = 0;
 
+	begin_turn(probe);
 	while (r == 0 && !is_enough(n, sum)) {
-		uint64_t begin = clock_now_ns();
-
-		r = buffer_write(probe->value_memory, 0, probe->link, size_bytes);
-		if (r == 0)
-			r = buffer_read(probe->value_memory, 0, probe->link, size_bytes);
-		samples[n] = (double)(clock_now_ns() - begin) * 1e-9 / 2;
+		r = transfer_once(probe, size_bytes, &samples[n]);
 		sum += 2 * samples[n++];
 	}
+	end_turn(probe);
 	if (r == 0)
 		*ret_seconds = usual(samples, n);
 	return r;

@@ -7,6 +7,7 @@
 #define SLM_DEVICE_PROBE_H
 
 #include "device.h"
+#include "turns.h"
 
 struct probe_shape {
 	enum tensor_type type;
@@ -36,18 +37,27 @@ struct probe_work {
 	double value_bytes;
 };
 
+/* As in calibrate_params; either may be NULL. */
+struct probe_pace {
+	struct turns *turns;
+	const atomic_bool *cancel;
+};
+
 struct probe;
 
 /* Bytes of a layer's matrices as DEVICE holds them. */
 uint64_t probe_layer_bytes(const struct probe_shape *shape, enum weight_form form);
 
 /* 0, -ENOTSUP (not logged) where DEVICE has no such ops, or as the device fails (logged). */
-int probe_create(struct device *device, const struct probe_shape *shape, struct probe **ret_probe);
+int probe_create(struct device *device, const struct probe_shape *shape,
+		 const struct probe_pace *pace, struct probe **ret_probe);
 void probe_destroy(struct probe *probe);
 
 const struct log *probe_log(const struct probe *probe); /* its device's */
 
 struct probe_work probe_work(const struct probe *probe, const struct probe_step *step);
+
+/* What is run below gives -ECANCELED where PACE says so. */
 
 /*
  * Seconds from the begin of a run until the host has seen its end. Of many runs the fastest eighth

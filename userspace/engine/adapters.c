@@ -52,10 +52,13 @@ int engine_adapter_data(struct engine *engine, uint32_t id, enum weight_form for
 			struct buffer_params *params)
 {
 	uint64_t size_bytes;
-	int r = low_rank_data(engine->low_rank, id,
-			      form == WEIGHTS_PACKED ? LOW_RANK_PACKED : LOW_RANK_ROWS, engine->log,
-			      &params->initial, &size_bytes);
+	int r;
 
+	(void)pthread_mutex_lock(&engine->adapters_lock);
+	r = low_rank_data(engine->low_rank, id,
+			  form == WEIGHTS_PACKED ? LOW_RANK_PACKED : LOW_RANK_ROWS, engine->log,
+			  &params->initial, &size_bytes);
+	(void)pthread_mutex_unlock(&engine->adapters_lock);
 	if (r == 0)
 		params->size_bytes = size_bytes;
 	return r;

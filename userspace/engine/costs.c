@@ -12,10 +12,11 @@
 /* A device that takes up memory of its own leaves some to its driver. */
 static const double USABLE_MEMORY = 0.9;
 
-static struct calibrate_params calibrate_params_of(const struct engine *engine, uint32_t i)
+struct calibrate_params engine_calibrate_params(const struct engine *engine,
+						const struct device_entry *entry)
 {
 	return (struct calibrate_params){
-		.entry = engine->placed.entries[i],
+		.entry = entry,
 		.n_threads = engine->params.n_threads,
 		.types = calibrate_types(engine->graph),
 		.cache_dir = engine->cache_dir,
@@ -28,32 +29,78 @@ static bool has_rates(const struct calibration *calibration, uint64_t types)
 	return (calibration->types & types) == types;
 }
 
-int engine_measure_devices(struct engine *engine, const struct progress *progress)
+static struct engine_figures *find_figures(const struct engine *engine,
+					   const struct device_entry *entry)
 {
-	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
-		struct calibrate_params params = calibrate_params_of(engine, i);
-		struct calibration *calibration = &engine->placed.calibrations[i];
-		int r;
-
-		params.progress = progress;
-		r = has_rates(calibration, params.types) ? 0 : calibrate(&params, calibration);
-		if (r < 0) {
-			engine->unmeasurable = params.entry;
-			return r;
-		}
+	for (size_t i = 0; i < engine->n_figures; i++) {
+		if (engine->figures[i].entry == entry)
+			return &engine->figures[i];
 	}
+	return NULL;
+}
+
+int engine_keep_figures(struct engine *engine, const struct device_entry *entry,
+			const struct calibration *calibration)
+{
+	struct engine_figures *figures = find_figures(engine, entry);
+
+	if (!figures) {
+		if (array_reserve(&engine->figures, &engine->figures_capacity,
+				  engine->n_figures + 1, sizeof(*figures)) < 0)
+			return log_oom(engine->log, "measuring a device");
+		figures = &engine->figures[engine->n_figures++];
+	}
+	*figures = (struct engine_figures){entry, *calibration};
 	return 0;
 }
 
-/* Where there is nothing to weigh, what was measured before still says which kernels suit a device. */
-static void read_device(struct engine *engine, uint32_t i)
+/* What is known of entry I without measuring it; false where that does not do for this model. */
+static bool recall(struct engine *engine, uint32_t i)
 {
-	struct calibrate_params params = calibrate_params_of(engine, i);
+	const struct device_entry *entry = engine->placed.entries[i];
+	struct calibrate_params params = engine_calibrate_params(engine, entry);
 	struct calibration *calibration = &engine->placed.calibrations[i];
+	const struct engine_figures *figures = find_figures(engine, entry);
 
-	if (calibration->types == 0 && calibrate_read(&params, calibration) == 0 &&
-	    !has_rates(calibration, params.types))
-		calibration->types = 0; /* its rates do not do for this model */
+	/* A type that the device lacks is lacking for good. */
+	if (figures)
+		*calibration = figures->calibration;
+	else if (calibration->types == 0 && calibrate_read(&params, calibration) == 0 &&
+		 !has_rates(calibration, params.types))
+		calibration->types = 0;
+	return figures || has_rates(calibration, params.types);
+}
+
+const struct device_entry *engine_unmeasured(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
+		if (!recall(engine, i))
+			return engine->placed.entries[i];
+	}
+	return NULL;
+}
+
+static int measure_device(struct engine *engine, uint32_t i, const struct progress *progress)
+{
+	const struct device_entry *entry = engine->placed.entries[i];
+	struct calibrate_params params = engine_calibrate_params(engine, entry);
+	struct calibration *calibration = &engine->placed.calibrations[i];
+	int r;
+
+	params.progress = progress;
+	r = calibrate(&params, calibration);
+	if (r < 0)
+		engine->unmeasurable = entry;
+	return r < 0 ? r : engine_keep_figures(engine, entry, calibration);
+}
+
+int engine_measure_devices(struct engine *engine, const struct progress *progress)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < engine->placed.n_entries && r == 0; i++)
+		r = recall(engine, i) ? 0 : measure_device(engine, i, progress);
+	return r;
 }
 
 static void set_device(struct engine *engine, uint32_t i)
@@ -100,7 +147,8 @@ static int set_kv_costs(struct engine *engine)
 int engine_costs_init(struct engine *engine)
 {
 	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
-		read_device(engine, i);
+		/* Where there is nothing to weigh, it still says which kernels suit a device. */
+		(void)recall(engine, i);
 		set_device(engine, i);
 	}
 	engine->placed.costs = (struct partition_params){

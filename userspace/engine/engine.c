@@ -292,6 +292,8 @@ static struct engine *new_engine(const struct engine_params *params)
 	engine->log = params->log;
 	engine->params = *params;
 	(void)pthread_mutex_init(&engine->lock, NULL);
+	(void)pthread_mutex_init(&engine->adapters_lock, NULL);
+	turns_init(&engine->turns);
 	if (!keep_text(params->device, &engine->selector) ||
 	    !keep_text(params->phase_device[PHASE_PREFILL],
 		       &engine->phase_selector[PHASE_PREFILL]) ||
@@ -339,6 +341,8 @@ void engine_destroy(struct engine *engine)
 {
 	if (!engine)
 		return;
+	atomic_store(&engine->is_ending, true);
+	engine_end_arrival(engine);
 	engine_unplace(engine);
 	packed_destroy(engine->packed);
 	for (int g = 0; g < KV_GROUPS_MAX; g++)
@@ -353,6 +357,7 @@ void engine_destroy(struct engine *engine)
 	}
 	free(engine->split);
 	free(engine->kv_costs);
+	free(engine->figures);
 	free(engine->crossing);
 	free(engine->selector);
 	free(engine->cache_dir);
@@ -360,6 +365,8 @@ void engine_destroy(struct engine *engine)
 	engine_adapters_close(engine);
 	model_destroy(engine->model);
 	gguf_close(engine->gguf);
+	turns_finish(&engine->turns);
+	(void)pthread_mutex_destroy(&engine->adapters_lock);
 	(void)pthread_mutex_destroy(&engine->lock);
 	free(engine);
 }

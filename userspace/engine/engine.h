@@ -126,8 +126,9 @@ uint32_t engine_n_adapters(const struct engine *engine);
 const struct log *engine_log(const struct engine *engine);
 
 /*
- * Devices came or went: the next step looks at what there is now, measures what is new, and makes another
- * plan where that is better; texts are evaluated again then. Any thread.
+ * Devices came or went: the next step looks at what there is now. What is new is measured and prepared
+ * beside the steps that follow; the first one after that goes by another plan, where that is better, and
+ * what is in the cache goes along. Any thread.
  */
 void engine_devices_changed(struct engine *engine);
 /* False where only native devices were asked for: then nothing that comes or goes matters. */

@@ -13,6 +13,9 @@
 #include "memory_plan.h"
 #include "plan_report.h"
 #include "session.h"
+#include "turns.h"
+
+struct arrival;
 
 enum {
 	/* Positions that a windowed group keeps beyond its window, so that taking back an answer or
@@ -64,6 +67,12 @@ struct engine_aside {
 	uint32_t n_failures;
 };
 
+/* What was measured of a device, or read, since the engine was made. */
+struct engine_figures {
+	const struct device_entry *entry;
+	struct calibration calibration;
+};
+
 /* Which devices there are to choose from, what is known of them, and what was made of it. */
 struct placement {
 	const struct device_entry *entries[PLAN_DEVICES_MAX];
@@ -113,7 +122,12 @@ struct engine {
 	const struct device_entry *unmeasurable; /* whom the last calibration failed on, or NULL */
 	struct engine_aside asides[PLAN_DEVICES_MAX];
 	uint32_t n_asides;
+	struct engine_figures *figures;
+	size_t n_figures, figures_capacity;
+	struct arrival *arrival; /* what is done beside the steps, or NULL */
+	struct turns turns;	 /* of a step and of measuring this processor */
 	atomic_bool devices_changed;
+	atomic_bool is_ending;	      /* ends what is done beside the steps */
 	bool is_ready;		      /* the plan's segments are there */
 	struct engine_device *failed; /* whom the last error of a device came from, or NULL */
 	uint64_t *value_offsets;
@@ -122,7 +136,8 @@ struct engine {
 	uint32_t max_pages; /* of one sequence */
 	struct step_memory step;
 	pthread_mutex_t lock;
-	uint32_t n_sessions; /* there are now */
+	pthread_mutex_t adapters_lock; /* of low_rank, which makes data when it is asked for */
+	uint32_t n_sessions;	       /* there are now */
 	struct session *sessions;
 };
 
@@ -148,9 +163,29 @@ struct session {
 /* adapters.c: what PARAMS name, of the model that has been read; closing takes half-opened ones. */
 int engine_adapters_open(struct engine *engine, const struct engine_params *params);
 void engine_adapters_close(struct engine *engine);
-/* Fills in what a buffer of matrix ID, which is an adapter's, begins with. */
+/* Fills in what a buffer of matrix ID, which is an adapter's, begins with. Any thread. */
 int engine_adapter_data(struct engine *engine, uint32_t id, enum weight_form form,
 			struct buffer_params *params);
+
+/* choice.c: what was asked for in PHASE, or NULL; and whether that takes drivers. */
+const char *engine_selector(const struct engine *engine, enum phase phase);
+enum device_scope engine_device_scope(const struct engine *engine);
+/* Fills in placed.entries anew. LOG: of what is wrong with what was asked for; NULL: nobody wants to know. */
+int engine_choose(struct engine *engine, const struct log *log);
+/* Of the entries those that are left; where none is, the best there is. */
+int engine_choose_left(struct engine *engine);
+
+/*
+ * engine_device.c: ENTRY opened as DEVICE, a zeroed place, with what kernel_family_of() it says; finishing
+ * takes what is half opened, once its segments are gone. Threads: each device from one at a time.
+ */
+int engine_device_open(const struct engine *engine, const struct device_entry *entry,
+		       const char *kernel_family, struct engine_device *device);
+void engine_device_finish(const struct engine *engine, struct engine_device *device);
+/* Makes SEGMENT ready on DEVICE, which gets the weights, caches and values that it lacks. */
+int engine_segment_init(struct engine *engine, const struct packed *packed,
+			struct engine_device *device, const struct plan_segment *segment,
+			struct engine_segment *ret_segment);
 
 /* placement.c: decides where the model runs and prepares it there. */
 int engine_place(struct engine *engine, const struct progress *progress);
@@ -160,15 +195,29 @@ void engine_unplace(struct engine *engine);
  * left and prepares it; all sessions begin again. False where the error is nobody's or nothing is left.
  */
 bool engine_recover(struct engine *engine, int error);
-/* Where devices came, went or are to be tried again: makes another plan, if that differs. */
+/*
+ * Where devices came, went or are to be tried again: makes another plan, and goes by it if that differs. What
+ * takes long is done by an arrival, which a later call finds done.
+ */
 void engine_reconsider(struct engine *engine);
+/* Waits for what is done beside the steps, which engine->is_ending ends, and forgets it. */
+void engine_end_arrival(struct engine *engine);
 
 /* costs.c: measures each entry where it was not before, and fills in placed.costs. */
 int engine_measure_devices(struct engine *engine, const struct progress *progress);
+/* The first entry of which nothing is known without measuring it, or NULL. */
+const struct device_entry *engine_unmeasured(struct engine *engine);
+int engine_keep_figures(struct engine *engine, const struct device_entry *entry,
+			const struct calibration *calibration);
+struct calibrate_params engine_calibrate_params(const struct engine *engine,
+						const struct device_entry *entry);
 int engine_costs_init(struct engine *engine);
 
 /* kv_move.c: copies what PHASE lacks of the session's cache from the other phase's homes. */
 int engine_bring_cache(struct engine *engine, struct session *session, enum phase phase);
+/* Copies all of it from where it lay, HOMES [n_layers], to where it now lies in decoding. */
+int engine_carry_cache(struct engine *engine, struct session *session,
+		       struct engine_device *const *homes);
 
 /* route.c: runs the phase's segments over STEP and hands out its results. */
 int engine_run(struct engine *engine, enum phase phase, const struct step *step);

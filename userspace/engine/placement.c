@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns where the model runs: the choice of devices, the plan, and what each device holds for it. A device
+ * Owns where the model runs: the plan, and how engine and sessions come to go by it or by another. A device
  * that fails is set aside and what is left takes over. Refuses to run anything.
  */
 #include <errno.h>
@@ -8,110 +8,14 @@
 #include <string.h>
 
 #include "absence.h"
+#include "arrival.h"
 #include "array.h"
+#include "cleanup.h"
 #include "clock.h"
-#include "internal.h"
 
 enum { RETRY_MAX_MS = 3600 * 1000 };
 
 static const uint64_t NS_PER_MS = 1000000;
-
-/* ---- choosing ---- */
-
-/* A choice of native devices spares the start of every OpenCL driver. */
-static bool is_native(const char *selector)
-{
-	return selector && (strcmp(selector, "cpu") == 0 || strcmp(selector, "reference") == 0);
-}
-
-static const char *selector_of(const struct engine *engine, enum phase phase)
-{
-	return engine->phase_selector[phase] ? engine->phase_selector[phase] : engine->selector;
-}
-
-static enum device_scope scope_of(const struct engine *engine)
-{
-	return is_native(selector_of(engine, PHASE_PREFILL)) &&
-			       is_native(selector_of(engine, PHASE_DECODE))
-		       ? DEVICES_NATIVE
-		       : DEVICES_ALL;
-}
-
-/* The entry's place among those in use, added where it is not there. -1: no room. */
-static int place_of_entry(struct engine *engine, const struct device_entry *entry)
-{
-	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
-		if (engine->placed.entries[i] == entry)
-			return (int)i;
-	}
-	if (engine->placed.n_entries == PLAN_DEVICES_MAX)
-		return -1;
-	engine->placed.entries[engine->placed.n_entries] = entry;
-	return (int)engine->placed.n_entries++;
-}
-
-static int choose_for_phase(struct engine *engine, enum phase phase, const struct log *log)
-{
-	const struct device_entry *entries[PLAN_DEVICES_MAX];
-	const char *selector = selector_of(engine, phase);
-	int n;
-
-	engine->placed.allowed[phase] = 0;
-	if (selector)
-		n = device_list_select(engine->device_list, selector, log, entries,
-				       PLAN_DEVICES_MAX);
-	else
-		n = device_list_candidates(engine->device_list, entries, PLAN_DEVICES_MAX);
-	for (int i = 0; i < n; i++) {
-		int place = place_of_entry(engine, entries[i]);
-
-		if (place < 0)
-			return log_error(log, ENODEV, "these are more than %d devices",
-					 PLAN_DEVICES_MAX);
-		engine->placed.allowed[phase] |= 1u << place;
-	}
-	return n < 0 ? n : 0;
-}
-
-/* Reads "60,40" into the shares of the devices. */
-static int read_split(struct engine *engine, const struct log *log)
-{
-	const char *at = engine->split;
-	uint32_t n = 0;
-
-	if (engine->phase_selector[PHASE_PREFILL] || engine->phase_selector[PHASE_DECODE])
-		return log_error(log, EINVAL,
-				 "a split is for both phases: it cannot go with devices for one");
-
-	for (char *end; at; n++) {
-		double share = strtod(at, &end);
-
-		if (end == at || (*end != ',' && *end != '\0') || !(share >= 0 && share <= 1e9))
-			return log_error(log, EINVAL, "'%s' is no list of shares like 60,40",
-					 engine->split);
-		if (n < engine->placed.n_entries)
-			engine->placed.shares[n] = share;
-		at = *end == ',' ? end + 1 : NULL;
-	}
-	if (n != engine->placed.n_entries)
-		return log_error(log, EINVAL,
-				 "the split '%s' has %u shares and there are %u devices",
-				 engine->split, n, engine->placed.n_entries);
-	return 0;
-}
-
-/* LOG: of what is wrong with what was asked for; NULL: nobody wants to know. */
-static int choose_entries(struct engine *engine, const struct log *log)
-{
-	int r;
-
-	engine->placed.n_entries = 0;
-	memset(engine->placed.calibrations, 0, sizeof(engine->placed.calibrations));
-	r = choose_for_phase(engine, PHASE_PREFILL, log);
-	if (r == 0)
-		r = choose_for_phase(engine, PHASE_DECODE, log);
-	return r == 0 && engine->split ? read_split(engine, log) : r;
-}
 
 /* ---- planning ---- */
 
@@ -176,7 +80,7 @@ static uint32_t required_devices(const struct engine *engine)
 	uint32_t required = 0;
 
 	for (int p = 0; p < PHASES; p++) {
-		if (selector_of(engine, (enum phase)p))
+		if (engine_selector(engine, (enum phase)p))
 			required |= engine->placed.allowed[p];
 	}
 	return required;
@@ -201,9 +105,14 @@ static bool has_choice(const struct engine *engine)
 	       !is_one_device(engine->placed.allowed[PHASE_DECODE]);
 }
 
+static bool does_weigh(const struct engine *engine)
+{
+	return !engine->split && has_choice(engine);
+}
+
 static int make_plan(struct engine *engine, const struct progress *progress)
 {
-	bool weighs = !engine->split && has_choice(engine);
+	bool weighs = does_weigh(engine);
 	int r = 0;
 
 	engine->placed.has_prediction = false;
@@ -233,38 +142,21 @@ static const char *kernel_family_of(const struct engine *engine, const struct de
 	return NULL;
 }
 
-static int open_device(struct engine *engine, const struct device_entry *entry,
-		       struct engine_device *device)
+/* The place of a device in use, or a free one; NULL: there is neither. */
+static struct engine_device *place_of_device(struct engine *engine,
+					     const struct device_entry *entry)
 {
-	struct device_params params = {
-		.ops = entry->ops,
-		.driver_data = entry->driver_data,
-		.n_threads = engine->params.n_threads,
-		.activations = engine->params.activations,
-		.kernel_family = kernel_family_of(engine, entry),
-		.cache_dir = engine->cache_dir,
-		.log = engine->log,
-	};
+	struct engine_device *free_place = NULL;
 
-	device->entry = entry;
-	device->weights = calloc(engine->graph->n_matrices, sizeof(struct buffer *));
-	device->kv = calloc(engine->model->n_layers, sizeof(struct buffer *));
-	if (!device->weights || !device->kv)
-		return log_oom(engine->log, "preparing a device");
-	return blame(engine, device, device_open(&params, &device->device));
-}
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		struct engine_device *device = &engine->devices[i];
 
-static void release_device(struct engine *engine, struct engine_device *device)
-{
-	buffer_destroy(device->values);
-	for (uint32_t i = 0; device->weights && i < engine->graph->n_matrices; i++)
-		buffer_destroy(device->weights[i]);
-	for (uint32_t i = 0; device->kv && i < engine->model->n_layers; i++)
-		buffer_destroy(device->kv[i]);
-	free(device->weights);
-	free(device->kv);
-	device_close(device->device);
-	*device = (struct engine_device){0};
+		if (device->entry == entry)
+			return device;
+		if (!device->entry && !free_place)
+			free_place = device;
+	}
+	return free_place;
 }
 
 /* The device of a plan segment, opened if it is not. */
@@ -272,22 +164,15 @@ static int take_device(struct engine *engine, const struct plan_segment *segment
 		       struct engine_device **ret_device)
 {
 	const struct device_entry *entry = engine->placed.entries[segment->device];
-	struct engine_device *free_place = NULL;
+	struct engine_device *device = place_of_device(engine, entry);
 
-	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
-		struct engine_device *device = &engine->devices[i];
-
-		if (device->entry == entry) {
-			*ret_device = device;
-			return 0;
-		}
-		if (!device->entry && !free_place)
-			free_place = device;
-	}
-	if (!free_place)
+	if (!device)
 		return -ENOSPC;
-	*ret_device = free_place;
-	return open_device(engine, entry, free_place);
+	*ret_device = device;
+	if (device->entry)
+		return 0;
+	return blame(engine, device,
+		     engine_device_open(engine, entry, kernel_family_of(engine, entry), device));
 }
 
 static int open_devices(struct engine *engine, const struct phase_plan *plan)
@@ -330,86 +215,7 @@ static int pack_weights(struct engine *engine, const struct progress *progress)
 	return r;
 }
 
-/* ---- what a device holds ---- */
-
-static int make_weight(struct engine *engine, struct engine_device *device,
-		       const struct matrix *matrix)
-{
-	enum weight_form form = device_weight_form(device->device);
-	struct buffer_params params = {.read_only = true};
-	int r = 0;
-
-	if (device->weights[matrix->id])
-		return 0;
-	if (matrix->id >= engine->model->n_matrices) {
-		r = engine_adapter_data(engine, matrix->id, form, &params);
-	} else if (form == WEIGHTS_PACKED) {
-		params.initial = packed_matrix(engine->packed, matrix->id);
-		params.size_bytes = packed_bytes_of(matrix);
-	} else {
-		params.initial = matrix_data(matrix);
-		params.size_bytes = matrix_bytes(matrix);
-	}
-	return r < 0 ? r : buffer_create(device->device, &params, &device->weights[matrix->id]);
-}
-
-static int make_cache(struct engine *engine, struct engine_device *device, const struct op *rope)
-{
-	struct kv_params kv = engine_kv_params(engine);
-	struct buffer_params params = {.size_bytes = engine_layer_kv_bytes(engine, rope, &kv)};
-
-	if (device->kv[rope->layer])
-		return 0;
-	return buffer_create(device->device, &params, &device->kv[rope->layer]);
-}
-
-static int make_buffers(struct engine *engine, struct engine_device *device,
-			const struct plan_segment *segment)
-{
-	struct buffer_params values = {.size_bytes = engine->values_bytes};
-	int r = 0;
-
-	for (uint32_t i = 0; i < segment->n_ops && r == 0; i++) {
-		const struct op *op = &engine->graph->ops[segment->first_op + i];
-
-		for (uint32_t k = 0; k < op->n_weights && r == 0; k++)
-			r = make_weight(engine, device, op->weight[k]);
-		if (r == 0 && op->kind == OP_ROPE)
-			r = make_cache(engine, device, op);
-	}
-	if (r == 0 && !device->values)
-		r = buffer_create(device->device, &values, &device->values);
-	return r;
-}
-
 /* ---- segments ---- */
-
-static int make_segment(struct engine *engine, struct engine_device *device,
-			const struct plan_segment *segment, struct engine_segment *ret_segment)
-{
-	struct segment_params params = {
-		.graph = engine->graph,
-		.first_op = segment->first_op,
-		.n_ops = segment->n_ops,
-		.max_tokens = engine->params.n_batch,
-		.max_outputs = engine->params.n_outputs,
-		.max_runs = engine->params.n_sessions,
-		.max_pages = engine->max_pages,
-		.kv_type = engine->params.kv_type,
-		.value_offsets = engine->value_offsets,
-	};
-	int r = make_buffers(engine, device, segment);
-
-	if (r < 0)
-		return r;
-	params.weights = device->weights;
-	params.values = device->values;
-	params.kv = device->kv;
-	ret_segment->device = device;
-	ret_segment->first_op = segment->first_op;
-	ret_segment->n_ops = segment->n_ops;
-	return segment_create(device->device, &params, &ret_segment->segment);
-}
 
 static struct engine_segment *find_segment(struct engine *engine,
 					   const struct engine_device *device,
@@ -437,7 +243,8 @@ static int route_segment(struct engine *engine, enum phase phase, uint32_t i)
 	ready = find_segment(engine, device, segment);
 	if (!ready) {
 		ready = &engine->segments[engine->n_segments];
-		r = blame(engine, device, make_segment(engine, device, segment, ready));
+		r = blame(engine, device,
+			  engine_segment_init(engine, engine->packed, device, segment, ready));
 		if (r < 0)
 			return r;
 		engine->n_segments++;
@@ -514,7 +321,7 @@ void engine_unplace(struct engine *engine)
 {
 	destroy_segments(engine);
 	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++)
-		release_device(engine, &engine->devices[i]);
+		engine_device_finish(engine, &engine->devices[i]);
 }
 
 static bool is_split(const struct engine *engine)
@@ -605,7 +412,18 @@ static void remember_failure(struct engine *engine, const struct device_entry *e
 	aside->again_ns = retry_ns(engine, aside->n_failures);
 }
 
-/* The processor is what is always left; an error that is no device's cannot be helped here. */
+/* The processor is what is always left. */
+static bool leave_out(struct engine *engine, const struct device_entry *entry, const char *reason)
+{
+	if (!device_list_set_aside(engine->device_list, entry, reason))
+		return false;
+	remember_failure(engine, entry);
+	log_warning(engine->log, "%s (%s) is left out: %s; going on with what is left", entry->name,
+		    entry->selector, reason);
+	return true;
+}
+
+/* An error that is no device's cannot be helped here. */
 static bool set_aside(struct engine *engine, int error, const char *reason)
 {
 	struct engine_device *failed = engine->failed;
@@ -613,14 +431,11 @@ static bool set_aside(struct engine *engine, int error, const char *reason)
 
 	if (!entry || (error != -ENODEV && error != -EIO && error != -ENOMEM))
 		return false;
-	if (!device_list_set_aside(engine->device_list, entry, reason))
+	if (!leave_out(engine, entry, reason))
 		return false;
-	remember_failure(engine, entry);
-	log_warning(engine->log, "%s (%s) is left out: %s; going on with what is left", entry->name,
-		    entry->selector, reason);
 	destroy_segments(engine);
 	if (failed)
-		release_device(engine, failed);
+		engine_device_finish(engine, failed);
 	engine->failed = NULL;
 	engine->unmeasurable = NULL;
 	return true;
@@ -638,7 +453,7 @@ static int plan_and_carry_out(struct engine *engine, const struct progress *prog
 /* Did anyone say where the model is to run? */
 static bool is_bound(const struct engine *engine)
 {
-	return selector_of(engine, PHASE_PREFILL) || selector_of(engine, PHASE_DECODE);
+	return engine_selector(engine, PHASE_PREFILL) || engine_selector(engine, PHASE_DECODE);
 }
 
 /* Who asks where a model would run, or names devices, is told by the drivers themselves. */
@@ -650,7 +465,7 @@ static int list_devices(struct engine *engine)
 	if (!is_bound(engine) && !params->plan_only && !params->measures)
 		return device_list_create_to_choose(engine->cache_dir, engine->log,
 						    &engine->device_list);
-	r = device_list_create(scope_of(engine), engine->log, &engine->device_list);
+	r = device_list_create(engine_device_scope(engine), engine->log, &engine->device_list);
 	if (r == 0 && device_list_has_hardware(engine->device_list))
 		absence_forget(engine->cache_dir);
 	return r;
@@ -663,7 +478,7 @@ int engine_place(struct engine *engine, const struct progress *progress)
 	if (r < 0)
 		return r;
 	do {
-		r = choose_entries(engine, engine->log);
+		r = engine_choose(engine, engine->log);
 		if (r < 0)
 			return r;
 		if (engine->params.plan_only)
@@ -674,43 +489,10 @@ int engine_place(struct engine *engine, const struct progress *progress)
 	return r;
 }
 
-/* Those behind PLACE move down by one. */
-static void forget_place(struct engine *engine, uint32_t place)
+static void begin_again(struct engine *engine)
 {
-	uint32_t below = (1u << place) - 1;
-
-	for (int p = 0; p < PHASES; p++)
-		engine->placed.allowed[p] = (engine->placed.allowed[p] & below) |
-					    (engine->placed.allowed[p] >> 1 & ~below);
-}
-
-/* Of the devices that were wanted, those that are left; where none is, the best there is. */
-static int choose_left(struct engine *engine)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < engine->placed.n_entries; i++) {
-		if (engine->placed.entries[i]->usable) {
-			engine->placed.calibrations[n] = engine->placed.calibrations[i];
-			engine->placed.shares[n] = engine->placed.shares[i];
-			engine->placed.entries[n++] = engine->placed.entries[i];
-		} else {
-			forget_place(engine, n);
-		}
-	}
-	engine->placed.n_entries = n;
-	for (int p = 0; p < PHASES; p++) {
-		int place;
-
-		if (engine->placed.allowed[p])
-			continue;
-		place = place_of_entry(engine, device_list_default(engine->device_list));
-		if (place < 0)
-			return -ENODEV;
-		engine->placed.allowed[p] = 1u << place;
-		engine->placed.shares[place] = 1;
-	}
-	return 0;
+	for (struct session *session = engine->sessions; session; session = session->next)
+		session_begin_again(session);
 }
 
 bool engine_recover(struct engine *engine, int error)
@@ -718,9 +500,8 @@ bool engine_recover(struct engine *engine, int error)
 	int r = error;
 
 	while (r < 0 && set_aside(engine, r, "it failed in use")) {
-		r = choose_left(engine);
-		for (struct session *session = engine->sessions; session; session = session->next)
-			session_begin_again(session);
+		r = engine_choose_left(engine);
+		begin_again(engine);
 		if (r == 0)
 			r = plan_and_carry_out(engine, NULL);
 	}
@@ -765,6 +546,12 @@ static bool is_same_phase(const struct placement *now, const struct placement *b
 	return same;
 }
 
+static bool is_same_plan(const struct engine *engine, const struct placement *before)
+{
+	return is_same_phase(&engine->placed, before, PHASE_PREFILL) &&
+	       is_same_phase(&engine->placed, before, PHASE_DECODE);
+}
+
 /* What no segment of the new plan uses is given back. */
 static void release_unused(struct engine *engine)
 {
@@ -775,62 +562,222 @@ static void release_unused(struct engine *engine)
 		for (uint32_t k = 0; k < engine->n_segments; k++)
 			is_used = is_used || engine->segments[k].device == device;
 		if (device->entry && !is_used)
-			release_device(engine, device);
+			engine_device_finish(engine, device);
 	}
 }
 
-static void move_to_plan(struct engine *engine)
+/* ---- what sessions have in the cache ---- */
+
+/* Where decoding has each layer's cache, once all of every session lies there; NULL: it cannot be had. */
+static struct engine_device **gather_caches(struct engine *engine)
 {
+	size_t n_bytes = engine->model->n_layers * sizeof(struct engine_device *);
+	struct engine_device **homes = engine->is_ready ? malloc(n_bytes) : NULL;
+	int r = homes ? 0 : -ENOMEM;
+
+	for (struct session *session = engine->sessions; session && r == 0; session = session->next)
+		r = engine_bring_cache(engine, session, PHASE_DECODE);
+	if (r < 0) {
+		free(homes);
+		return NULL;
+	}
+	memcpy(homes, engine->kv_homes[PHASE_DECODE], n_bytes);
+	return homes;
+}
+
+/* A page is the same bytes on every device; where one cannot be had texts are evaluated again. */
+static void carry_caches(struct engine *engine, struct engine_device *const *homes)
+{
+	int r = homes ? 0 : -ENODEV;
+
+	for (struct session *session = engine->sessions; session && r == 0; session = session->next)
+		r = engine_carry_cache(engine, session, homes);
+	if (r < 0)
+		begin_again(engine);
+}
+
+/* ---- going by another plan ---- */
+
+/* What ARRIVAL has prepared is the engine's from now on. Each device finds a free place. */
+static void adopt(struct engine *engine, struct arrival *arrival)
+{
+	for (uint32_t i = 0; i < arrival->n_devices; i++) {
+		struct engine_device *from = &arrival->devices[i];
+		struct engine_device *to = place_of_device(engine, from->entry);
+
+		for (uint32_t k = 0; k < arrival->n_segments; k++) {
+			if (arrival->segments[k].device != from)
+				continue;
+			engine->segments[engine->n_segments] = arrival->segments[k];
+			engine->segments[engine->n_segments++].device = to;
+		}
+		*to = *from;
+	}
+	arrival->n_segments = arrival->n_devices = 0;
+}
+
+/* ARRIVAL: what was prepared for it, or NULL. */
+static void move_to_plan(struct engine *engine, struct arrival *arrival)
+{
+	_cleanup_free_ struct engine_device **homes = gather_caches(engine);
 	int r;
 
-	for (struct session *session = engine->sessions; session; session = session->next)
-		session_begin_again(session);
+	log_info(engine->log, "the devices have changed: going on by another plan");
 	destroy_segments(engine);
-	r = engine_check_memory(engine);
+	if (arrival)
+		adopt(engine, arrival);
+	r = carry_out(engine, NULL);
 	if (r == 0)
-		r = carry_out(engine, NULL);
-	if (r < 0 && !engine_recover(engine, r))
+		carry_caches(engine, homes);
+	else if (!engine_recover(engine, r))
 		return; /* the step that follows fails, and says so */
 	release_unused(engine);
 }
 
-/* Quietly: that a device is still away is nothing new. */
-static int plan_anew(struct engine *engine)
+static bool is_in_use(const struct engine *engine, const struct device_entry *entry)
 {
-	int r = choose_entries(engine, NULL);
-
-	return r < 0 ? r : make_plan(engine, NULL);
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++) {
+		if (engine->devices[i].entry == entry)
+			return true;
+	}
+	return false;
 }
 
-/* A device that cannot be measured now is as one that failed. */
-static void set_unmeasurable_aside(struct engine *engine)
+/* Does the plan need a device that is not in use? Without packed weights there is nothing to give it. */
+static bool needs_preparing(const struct engine *engine)
 {
-	if (engine->unmeasurable && device_list_set_aside(engine->device_list, engine->unmeasurable,
-							  "it could not be measured"))
-		remember_failure(engine, engine->unmeasurable);
-	engine->unmeasurable = NULL;
+	for (int p = 0; p < PHASES; p++) {
+		const struct phase_plan *plan = &engine->placed.plan.phases[p];
+
+		for (uint32_t i = 0; i < plan->n_segments; i++) {
+			if (!is_in_use(engine, engine->placed.entries[plan->segments[i].device]))
+				return engine->packed;
+		}
+	}
+	return false;
+}
+
+/* BEFORE: what stays until the other plan is prepared. */
+static int begin_to_move(struct engine *engine, const struct placement *before)
+{
+	int r = engine_check_memory(engine);
+
+	if (r == 0 && engine->is_ready && needs_preparing(engine)) {
+		r = arrival_prepare(engine, &engine->arrival);
+		engine->placed = *before;
+	} else if (r == 0) {
+		move_to_plan(engine, NULL);
+	}
+	return r;
+}
+
+/* Quietly: that a device is still away is nothing new. */
+static void plan_anew(struct engine *engine)
+{
+	const struct device_entry *unmeasured = NULL;
+	_cleanup_free_ struct placement *before = malloc(sizeof(*before));
+	int r;
+
+	if (!before)
+		return;
+	*before = engine->placed;
+	r = engine_choose(engine, NULL);
+	/* Where nothing runs there is nothing to hold up. */
+	if (r == 0 && engine->is_ready && (does_weigh(engine) || engine->params.measures))
+		unmeasured = engine_unmeasured(engine);
+	if (unmeasured) {
+		engine->placed = *before;
+		(void)arrival_measure(engine, unmeasured, &engine->arrival);
+		return;
+	}
+	if (r == 0)
+		r = make_plan(engine, NULL);
+	if (r == 0 && !(engine->is_ready && is_same_plan(engine, before)))
+		r = begin_to_move(engine, before);
+	if (r < 0) {
+		if (engine->unmeasurable)
+			(void)leave_out(engine, engine->unmeasurable, "it could not be measured");
+		engine->unmeasurable = NULL;
+		engine->placed = *before;
+	}
+}
+
+/* ---- what was done beside the steps ---- */
+
+static bool has_room(const struct engine *engine, uint32_t n_devices)
+{
+	uint32_t n_free = 0;
+
+	for (uint32_t i = 0; i < PLAN_DEVICES_MAX; i++)
+		n_free += engine->devices[i].entry == NULL;
+	return n_devices <= n_free;
+}
+
+/* Devices may have come, gone and failed since. */
+static bool is_still_right(const struct engine *engine, const struct arrival *arrival)
+{
+	for (uint32_t i = 0; i < arrival->n_devices; i++) {
+		if (is_in_use(engine, arrival->devices[i].entry))
+			return false;
+	}
+	for (int p = 0; p < PHASES; p++) {
+		const struct phase_plan *plan = &arrival->placed.plan.phases[p];
+
+		for (uint32_t i = 0; i < plan->n_segments; i++) {
+			const struct device_entry *entry =
+				arrival->placed.entries[plan->segments[i].device];
+
+			if (!entry->usable)
+				return false;
+		}
+	}
+	return engine->is_ready;
+}
+
+/* True where there is to be another plan, because of what ARRIVAL has learnt or of what has CHANGED. */
+static bool take_in(struct engine *engine, struct arrival *arrival, bool changed)
+{
+	int r = arrival_end(arrival);
+
+	if (r == 0 && !arrival->prepares)
+		return engine_keep_figures(engine, arrival->entry, &arrival->calibration) == 0;
+	if (r < 0)
+		return leave_out(engine, arrival->entry,
+				 arrival->prepares ? "it could not be prepared"
+						   : "it could not be measured") ||
+		       changed;
+	if (changed || !is_still_right(engine, arrival))
+		return true;
+	if (!has_room(engine, arrival->n_devices))
+		return false;
+	engine->placed = arrival->placed;
+	move_to_plan(engine, arrival);
+	return false;
+}
+
+void engine_end_arrival(struct engine *engine)
+{
+	if (engine->arrival)
+		(void)arrival_end(engine->arrival);
+	arrival_destroy(engine->arrival);
+	engine->arrival = NULL;
 }
 
 void engine_reconsider(struct engine *engine)
 {
-	bool changed = atomic_exchange(&engine->devices_changed, false);
-	struct placement *before;
+	struct arrival *arrival = engine->arrival;
+	bool changed;
 
+	if (arrival && !arrival_is_done(arrival))
+		return;
+	changed = atomic_exchange(&engine->devices_changed, false);
 	if (changed && device_list_refresh(engine->device_list, engine->log) < 0)
 		return;
-	if (!take_back(engine, changed) && !changed)
-		return;
-	before = malloc(sizeof(*before));
-	if (!before)
-		return;
-	*before = engine->placed;
-	if (plan_anew(engine) < 0) {
-		set_unmeasurable_aside(engine);
-		engine->placed = *before;
-	} else if (!engine->is_ready || !is_same_phase(&engine->placed, before, PHASE_PREFILL) ||
-		   !is_same_phase(&engine->placed, before, PHASE_DECODE)) {
-		log_info(engine->log, "the devices have changed: going on by another plan");
-		move_to_plan(engine);
-	}
-	free(before);
+	changed = take_back(engine, changed) || changed;
+	engine->arrival = NULL;
+	if (arrival)
+		changed = take_in(engine, arrival, changed);
+	arrival_destroy(arrival);
+	if (changed)
+		plan_anew(engine);
 }

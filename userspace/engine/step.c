@@ -291,9 +291,11 @@ static int64_t step_locked(struct engine *engine, struct session *const *session
 	int r;
 
 	engine_reconsider(engine);
+	turns_take(&engine->turns);
 	do {
 		r = take_step(engine, sessions, n_sessions);
 	} while (r < 0 && engine_recover(engine, r));
+	turns_give(&engine->turns);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < n_sessions; i++)

@@ -73,9 +73,8 @@ void compile_spent(const struct compile_job *job, uint64_t begin_ns, const struc
 	if (!wait)
 		return;
 	wait->spent_ns += clock_now_ns() - begin_ns;
-	if (wait->told || wait->spent_ns < COMPILE_PATIENCE_NS)
+	if (wait->spent_ns < COMPILE_PATIENCE_NS || atomic_exchange(&wait->told, true))
 		return;
-	wait->told = true;
 	log_notice(log, "compiling kernels for %s: this may take a minute, %s", job->facts->name,
 		   job->is_kept ? "once for each version of its driver"
 				: "and does so at every start where nothing can be kept");

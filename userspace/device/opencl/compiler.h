@@ -24,6 +24,7 @@ struct compile_job {
 	struct watchdog *watchdog; /* NULL: whoever waits for this process looks after it */
 	struct compile_wait *wait; /* NULL: nobody is told that it takes long */
 	bool is_kept;		   /* by the cache: it takes long only once */
+	const atomic_bool *cancel; /* ends a child; NULL: none */
 };
 
 /*
@@ -48,7 +49,7 @@ int compile_self_test(cl_context context, cl_program program, const struct compi
  * Has slm-clc ($SLM_CLC, beside the running program, or installed) build it and write the binary to
  * PATH (a program_cache.h file). 0, and then there may still be no binary; -ENOEXEC as above, also
  * where the child crashed or took longer than $SLM_CLC_SECONDS (180); -ENOENT when there is no
- * slm-clc that can do it; -ECANCELED (logged) where somebody stopped it.
+ * slm-clc that can do it; -ECANCELED where CANCEL did, or (logged) somebody else stopped it.
  */
 int compile_in_child(const struct compile_job *job, const char *path, const struct log *log);
 

@@ -18,6 +18,8 @@
 #include "compiler.h"
 #include "path.h"
 
+#define LOOK_NS UINT64_C(100000000)
+
 enum { SAID_MAX = 900, SECONDS_DEFAULT = 180 };
 
 extern char **environ;
@@ -96,6 +98,8 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 			(char *)job->options, (char *)path, NULL};
 	int in[2], out[2], error;
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
 
 	(void)snprintf(platform, sizeof(platform), "%u", job->facts->platform_index);
 	(void)snprintf(device, sizeof(device), "%u", job->facts->device_index);
@@ -110,7 +114,13 @@ static int spawn_child(const struct compile_job *job, const char *program, const
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&actions, out[1], STDERR_FILENO);
-	error = posix_spawn(&ret_child->pid, program, &actions, NULL, argv, environ);
+	/* We may be a thread that takes no signals; the child is to. */
+	(void)sigemptyset(&none);
+	(void)posix_spawnattr_init(&attributes);
+	(void)posix_spawnattr_setsigmask(&attributes, &none);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawn(&ret_child->pid, program, &actions, &attributes, argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(in[0]);
 	(void)close(out[1]);
@@ -175,7 +185,16 @@ static bool talk_on(struct talk *talk, uint64_t ns)
 /* How long nobody needs to be told that it takes long. */
 static uint64_t patience_ns(const struct compile_wait *wait)
 {
-	return wait && !wait->told ? COMPILE_PATIENCE_NS - wait->spent_ns : UINT64_MAX;
+	uint64_t spent_ns = wait ? wait->spent_ns : 0;
+
+	if (!wait || wait->told)
+		return UINT64_MAX;
+	return COMPILE_PATIENCE_NS - MIN(spent_ns, COMPILE_PATIENCE_NS);
+}
+
+static bool is_cancelled(const struct compile_job *job)
+{
+	return job->cancel && atomic_load(job->cancel);
 }
 
 /* Feeds the source and gathers what the child says. Has it ended before its time is over? */
@@ -191,8 +210,8 @@ static bool talk_to_child(const struct compile_job *job, const struct child *chi
 			    .said_size = SAID_MAX};
 	bool lives = true;
 
-	while (lives && now < until) {
-		lives = talk_on(&talk, MIN(until - now, patience_ns(job->wait)));
+	while (lives && now < until && !is_cancelled(job)) {
+		lives = talk_on(&talk, MIN(MIN(until - now, LOOK_NS), patience_ns(job->wait)));
 		compile_spent(job, now, log);
 		now = clock_now_ns();
 	}
@@ -209,6 +228,8 @@ static bool is_from_outside(int signal)
 static int judge_child(const struct compile_job *job, bool in_time, int status, const char *said,
 		       const struct log *log)
 {
+	if (!in_time && is_cancelled(job))
+		return -ECANCELED;
 	if (!in_time) {
 		log_warning(log,
 			    "%s: its driver's compiler did not end within %d s and was stopped",

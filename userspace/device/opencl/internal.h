@@ -9,10 +9,10 @@
 #include "opencl.h"
 #include "watchdog.h"
 
-/* Of the time that compiling for a device took, what must be said once, whoever opens it. */
+/* Of the time that compiling for a device took, what must be said once, whoever opens it, in any thread. */
 struct compile_wait {
-	uint64_t spent_ns;
-	bool told;
+	_Atomic uint64_t spent_ns;
+	atomic_bool told;
 };
 
 /* What discovery learns of a device; behind device_entry.driver_data. */
@@ -46,8 +46,9 @@ struct opencl_device {
 	cl_command_queue queue;
 	char *cache_dir; /* NULL: none */
 	struct watchdog *watchdog;
-	void *staging; /* [STAGING_BYTES], made when it is first used */
-	bool is_lost;  /* gone, or hangs: its driver is not asked for anything any more */
+	const atomic_bool *cancel; /* or NULL */
+	void *staging;		   /* [STAGING_BYTES], made when it is first used */
+	bool is_lost; /* gone, or hangs: its driver is not asked for anything any more */
 };
 
 struct opencl_buffer {

@@ -108,6 +108,7 @@ static int opencl_open(const struct device_params *params, struct device **ret_d
 	if (!device)
 		return log_oom(params->log, "opening an OpenCL device");
 	device->base = (struct device){.ops = params->ops, .log = params->log};
+	device->cancel = params->cancel;
 	device->facts = *(const struct opencl_facts *)params->driver_data;
 	device->wait = &((struct opencl_facts *)params->driver_data)->wait;
 	device->family = opencl_family_choose(&device->facts, params->kernel_family);

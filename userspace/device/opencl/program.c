@@ -161,6 +161,7 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 					.source = request->source,
 					.options = request->options,
 					.watchdog = device->watchdog,
+					.cancel = device->cancel,
 					.wait = device->wait,
 					.is_kept = request->path != NULL};
 	const struct log *log = device->base.log;
