@@ -11,13 +11,16 @@ the texts that tokens_against_peer.py lists, and random weights in a few shapes,
 $SLM_PEER is the command that runs llama.cpp's programs in another root ("peer-root run"); $SLM_WORK,
 the folder for models, must be visible there at the same path.
 Exits 0 when every id is the same and every cosine is at least 0.9999 (F32: 0.99999), 1 when not,
-77 when there is no peer. Of Q8_0 both programs round activations, each in its own way: there, both
-are compared with exact arithmetic, as embeddings_against_peer.py --exact does.
+77 when there is no peer. Of Q8_0 both programs round activations, each in its own way, and their cosine is
+that of two errors: it is printed, and so are those of both with exact arithmetic (the reference device with
+float activations). Models of each shape from several seeds tell whether ours are farther from exact by more
+than chance (farther.py).
 """
 import argparse
 import os
 import random
 import shlex
+import statistics
 import subprocess
 import sys
 import unicodedata
@@ -28,9 +31,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import embeddings_against_peer as embeddings
 import gguf_writer as writer
 import tokens_against_peer as tokens
+from farther import SEEDS, Farther
 
 N_WORDS, N_ENDINGS, N_CHARACTERS = 4000, 1500, 1500
 LEAST, LEAST_F32 = 0.9999, 0.99999
+POOLINGS = ("mean", "cls")
+ROUNDED_TEXTS = 24  # what the peer takes in one batch: one run of it for each seed
 DATA = "tests/data/embeddings"
 DECODERS = ["llama", "gemma3"]  # of tests/common/arch_cases.c, whose embeddings are recorded too
 RECORDED_TEXTS = ["The quick brown fox jumps over the lazy dog.", "of TESTING x? a! 3.14 caf\u00e9",
@@ -92,8 +98,8 @@ def pieces_of(texts):
 # ---- a model ----
 
 
-def make_model(path, pieces, shape, keys=()):
-    gguf = writer.tiny_encoder(pieces, shape, seed=shape[0])
+def make_model(path, pieces, shape, keys=(), seed=0):
+    gguf = writer.tiny_encoder(pieces, shape, seed=shape[0] + seed)
     for key, kind, value in keys:
         gguf.set(key, kind, value)
     return gguf.write(path)
@@ -156,19 +162,66 @@ def compare_tokens(args, folder, pieces, texts):
     return n_wrong
 
 
+class Rounded:
+    """Cosines of all seeds of a shape with one pooling and one device."""
+
+    def __init__(self):
+        self.direct, self.theirs, self.ours, self.pairs = [], [], [], []
+
+    def add(self, exact, peer, ours):
+        theirs, found = cosines_of(exact, peer), cosines_of(exact, ours)
+        self.direct += cosines_of(peer, ours)
+        self.theirs += theirs
+        self.ours += found
+        self.pairs.append((1 - statistics.fmean(theirs), 1 - statistics.fmean(found)))
+
+    def show(self, name):
+        """Whether ours are farther."""
+        for what, found in (("peer, ours", self.direct), ("exact, peer", self.theirs),
+                            ("exact, ours", self.ours)):
+            print(f"{name:32} {what:12} {len(found):5} texts  least {min(found):.7f}  "
+                  f"median {statistics.median(found):.7f}", flush=True)
+        farther = Farther(self.pairs)
+        print(f"{name:32} {farther}", flush=True)
+        return farther.bad
+
+
+def cosines_of(some, others):
+    return [embeddings.cosine(a, b) for a, b in zip(some, others, strict=True)]
+
+
+def compare_rounded(args, folder, pieces, texts, peer):
+    """Q8_0 files of each shape, over seeds."""
+    failed = False
+    devices = args.devices.split(",")
+    for name, shape in SHAPES.items():
+        found = {(pooling, device): Rounded() for pooling in POOLINGS for device in devices}
+        for seed in range(SEEDS):
+            path = make_model(os.path.join(folder, "seed-F32.gguf"), pieces, shape, seed=seed)
+            model = quantized(peer, path, "Q8_0")
+            for pooling in POOLINGS:
+                theirs = embeddings.peer_vectors(peer, model, texts, pooling)
+                exact = embeddings.our_vectors(args.slm, model, texts, pooling, "reference",
+                                               "--activations", "float")
+                for device in devices:
+                    ours = embeddings.our_vectors(args.slm, model, texts, pooling, device)
+                    found[pooling, device].add(exact, theirs, ours)
+        for (pooling, device), one in found.items():
+            failed |= one.show(f"{name}-Q8_0 {pooling} {device}")
+    return failed
+
+
 def compare_embeddings(args, folder, pieces, peer):
     documents = embeddings.texts_of_documents(args.texts)
     texts = documents[:-1] + [documents[-1][:700]]
     failed = False
     for name, shape in SHAPES.items():
         path = make_model(os.path.join(folder, f"{name}-F32.gguf"), pieces, shape)
-        for model in [path] + [quantized(peer, path, kind) for kind in ("F16", "Q8_0")]:
+        for model in (path, quantized(peer, path, "F16")):
             args.minimum = LEAST_F32 if model == path else LEAST
-            exact = model.endswith("Q8_0.gguf")
-            one = embeddings.compare_exact if exact else embeddings.compare
-            for pooling in ("mean", "cls"):
-                failed |= one(args, model, pooling, texts, peer)
-    return failed
+            for pooling in POOLINGS:
+                failed |= embeddings.compare(args, model, pooling, texts, peer)
+    return compare_rounded(args, folder, pieces, texts[-ROUNDED_TEXTS:], peer) or failed
 
 
 # ---- what ordinary tests compare with ----
