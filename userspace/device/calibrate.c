@@ -14,8 +14,8 @@
 #include "probe.h"
 
 enum {
-	/* More than caches hold: a model's weights come from memory. */
-	WEIGHTS_BYTES = 96 << 20,
+	/* More than caches hold: what a step reads of weights, or of the cache of a long text, comes from memory. */
+	READ_BYTES = 96 << 20,
 	MEMORY_PART = 4, /* of what the device has free, one in so many */
 	LAYERS_MIN = 2,
 	LAYERS_MAX = 64,
@@ -23,8 +23,8 @@ enum {
 	ROWS_FIRST = 16,   /* of which the time says how many rows can be afforded */
 	ROWS_DEEP_MIN = 4, /* attention is slower than matrices by a factor nobody knows */
 	ROWS_MAX = 512,
-	POSITIONS_MAX = 1024,
-	DEPTH_ONE = 960,
+	POSITIONS_MIN = 1024,
+	POSITIONS_MAX = 4096,
 	DEPTH_MANY = 512,
 	LINK_SMALL_BYTES = 4096,
 	SOLVE_ROUNDS = 3,
@@ -48,7 +48,6 @@ static const struct probe_shape frame_shape = {
 	.n_head_kv = 4,
 	.head_dim = 64,
 	.max_tokens = ROWS_MAX,
-	.max_positions = POSITIONS_MAX,
 	.n_layers = FRAME_LAYERS,
 };
 
@@ -74,8 +73,8 @@ struct type_timings {
 struct frame_timings {
 	struct timing first, whole, deep, many, many_deep;
 	double small_s, large_s; /* transfers */
-	uint32_t n_rows;
-	bool is_slow; /* the device: deep is of the first layer then */
+	uint32_t n_rows, depth;	 /* of many, of deep */
+	bool is_slow;		 /* the device: deep is of the first layer then */
 };
 
 struct calibrator {
@@ -214,15 +213,28 @@ static int time_layers(struct calibrator *calibrator, struct probe *probe,
 	return r;
 }
 
-static uint32_t layers_of(struct device *device, const struct probe_shape *shape)
+static uint64_t bytes_to_read(struct device *device)
 {
 	struct memory_info memory = {0};
-	uint64_t bytes = WEIGHTS_BYTES, layer_bytes;
 
-	if (device_memory_info(device, &memory) == 0)
-		bytes = MIN(bytes, memory.available_bytes / MEMORY_PART);
-	layer_bytes = probe_layer_bytes(shape, device_weight_form(device));
-	return (uint32_t)MIN(MAX(bytes / layer_bytes, (uint64_t)LAYERS_MIN), (uint64_t)LAYERS_MAX);
+	if (device_memory_info(device, &memory) < 0)
+		return READ_BYTES;
+	return MIN((uint64_t)READ_BYTES, memory.available_bytes / MEMORY_PART);
+}
+
+static uint32_t layers_of(struct device *device, const struct probe_shape *shape)
+{
+	uint64_t n = bytes_to_read(device) / probe_layer_bytes(shape, device_weight_form(device));
+
+	return (uint32_t)MIN(MAX(n, (uint64_t)LAYERS_MIN), (uint64_t)LAYERS_MAX);
+}
+
+static uint32_t positions_of(struct device *device, const struct probe_shape *shape)
+{
+	size_t page_bytes = kv_page_bytes(KV_F16, shape->n_head_kv, shape->head_dim);
+	uint64_t n = bytes_to_read(device) / (page_bytes * shape->n_layers) * KV_PAGE;
+
+	return (uint32_t)MIN(MAX(n, (uint64_t)POSITIONS_MIN), (uint64_t)POSITIONS_MAX);
 }
 
 /* What is measured again was not foreseen in the total. */
@@ -270,7 +282,7 @@ static int time_frame(struct probe *probe, struct frame_timings *frame)
 	const struct probe_step whole = {.n_tokens = 1};
 	const struct probe_step first = {.n_tokens = 1, .first_only = true};
 	const struct probe_step deep = {
-		.n_tokens = 1, .depth = DEPTH_ONE, .first_only = frame->is_slow};
+		.n_tokens = 1, .depth = frame->depth, .first_only = frame->is_slow};
 	int r = 0;
 
 	for (int i = 0; is_pass(i, frame->is_slow) && r == 0; i++) {
@@ -298,8 +310,9 @@ static int measure_frame(struct calibrator *calibrator, struct device *device,
 
 	if (r < 0)
 		return r;
-	*ret = (struct frame_timings){.is_slow = is_slow};
 	shape.type = type;
+	shape.max_positions = positions_of(device, &shape);
+	*ret = (struct frame_timings){.is_slow = is_slow, .depth = shape.max_positions - KV_PAGE};
 	r = create_probe(calibrator, device, &shape, &probe);
 	return r < 0 ? r : time_frame(probe, ret);
 }

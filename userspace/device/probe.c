@@ -22,7 +22,6 @@ enum {
 	PAGE_BYTES = 4096,
 	SAMPLES_MAX = 512,
 	SAMPLES_WANTED = 5,
-	FAST_PART = 8, /* the fastest of so many stands for all */
 };
 
 /* A measurement ends when it has enough of samples and of time, or far too much of time. */
@@ -554,11 +553,11 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What else the machine does only ever adds: of many samples the fast ones tell most. */
+/* What an answer of many steps gets, however much a few of them were held up. */
 static double usual(double *samples, size_t n)
 {
 	qsort(samples, n, sizeof(*samples), compare_doubles);
-	return samples[n / FAST_PART];
+	return samples[n / 2];
 }
 
 static bool is_enough(size_t n, double seconds)
