@@ -29,13 +29,14 @@ enum {
 	SPINS_PER_CLOCK = 64,
 	/* A wait this long is no imbalance of chunks: the member waited for has lost its core. */
 	STALL_NS = 300000,
-	/* How much of a run may be lost to stalls before the team goes on without a member. */
+	/* How much of the time may be lost to stalls before the team goes on without a member. */
 	STALL_PERCENT = 25,
+	/* Of how much time: every machine takes a core away for a millisecond now and then. */
+	WATCH_NS = 40000000,
+	WATCH_AGAIN_NS = 10000000, /* of a member that was left out before */
 	/* How long it does so before it tries again: at first, and at most. */
 	REST_NS = 100000000,
 	REST_MAX_NS = 1600000000,
-	/* Runs without a stall after which it believes that the core is back. */
-	GOOD_RUNS = 64,
 };
 
 /* A word that threads wait on. SLEEPERS spares the system call when nobody sleeps. */
@@ -69,9 +70,10 @@ struct thread_pool {
 	unsigned n_started; /* threads that exist, the caller not counted */
 	uint64_t rest_ns;
 	uint64_t rest_until_ns;
-	unsigned good_runs;
-	struct member *members;	     /* [size] */
-	struct cursor_line *cursors; /* [size] */
+	uint64_t watched_ns, lost_ns; /* of the runs since they were judged */
+	bool is_trusted;	      /* the whole team has proved itself since one was left out */
+	struct member *members;	      /* [size] */
+	struct cursor_line *cursors;  /* [size] */
 };
 
 DEFINE_CLEANUP(struct thread_pool, thread_pool_destroy)
@@ -204,29 +206,49 @@ static uint64_t worst_stall(const struct thread_pool *pool)
 	return worst;
 }
 
-/* Decides who takes part in the next run, from how this one went. */
+static void watch_anew(struct thread_pool *pool)
+{
+	pool->lost_ns = pool->watched_ns = 0;
+}
+
+static void leave_one_out(struct thread_pool *pool, uint64_t now)
+{
+	pool->team--;
+	pool->is_trusted = false;
+	pool->rest_until_ns = now + pool->rest_ns;
+	pool->rest_ns = MIN(2 * pool->rest_ns, (uint64_t)REST_MAX_NS);
+}
+
+/* A member at a time: the next one waits for this one to prove itself. */
+static void take_one_in(struct thread_pool *pool, uint64_t now)
+{
+	pool->team++;
+	pool->rest_until_ns = now + REST_NS;
+	watch_anew(pool);
+}
+
+/* Decides who takes part in the next run, from how the last ones went. */
 static void judge_run(struct thread_pool *pool, uint64_t begin_ns)
 {
 	uint64_t now = clock_now_ns();
 
 	if (pool->size == 1)
 		return;
-	if (worst_stall(pool) * 100 > (now - begin_ns) * STALL_PERCENT && pool->team > 1) {
-		pool->team--;
-		pool->good_runs = 0;
-		pool->rest_until_ns = now + pool->rest_ns;
-		pool->rest_ns = MIN(2 * pool->rest_ns, (uint64_t)REST_MAX_NS);
-		return;
-	}
 	if (pool->team < pool->size && now > pool->rest_until_ns) {
-		pool->team++;
-		pool->good_runs = 0;
-		/* A member at a time: the next one waits for this one to prove itself. */
-		pool->rest_until_ns = now + REST_NS;
+		take_one_in(pool, now);
 		return;
 	}
-	if (pool->good_runs < GOOD_RUNS && ++pool->good_runs == GOOD_RUNS)
+	pool->lost_ns += worst_stall(pool);
+	pool->watched_ns += now - begin_ns;
+	if (pool->watched_ns < (pool->is_trusted ? WATCH_NS : WATCH_AGAIN_NS))
+		return;
+	if (pool->lost_ns * 100 > pool->watched_ns * STALL_PERCENT && pool->team > 1) {
+		leave_one_out(pool, now);
+	} else if (pool->team == pool->size) {
+		pool->is_trusted = true;
 		pool->rest_ns = REST_NS;
+	}
+	watch_anew(pool);
 }
 
 void thread_pool_run(struct thread_pool *pool, thread_pool_fn function, void *arg)
@@ -328,6 +350,7 @@ int thread_pool_create(unsigned n_threads, const struct log *log, struct thread_
 	memset(pool, 0, sizeof(*pool));
 	pool->size = pool->team = n_threads > 0 ? n_threads : thread_pool_default_size();
 	pool->rest_ns = REST_NS;
+	pool->is_trusted = true;
 	(void)pthread_mutex_init(&pool->turn, NULL);
 	pool->members = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->members));
 	pool->cursors = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->cursors));
