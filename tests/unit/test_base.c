@@ -292,7 +292,7 @@ static void pool_goes_on_without_a_member_that_stalls(void **state)
 	assert_int_equal(thread_pool_create(2, NULL, &job.pool), 0);
 	assert_int_equal(team_of_next_run(&job), 2);
 	assert_int_equal(team_of_next_run(&job), 2); /* once is no reason */
-	for (int i = 0; i < 25; i++) /* 50 ms */
+	for (int i = 0; i < 25; i++)		     /* 50 ms */
 		(void)team_of_next_run(&job);
 	for (int i = 0; i < 20; i++)
 		alone += team_of_next_run(&job) == 1;
