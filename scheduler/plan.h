@@ -156,6 +156,14 @@ struct plan_prediction {
 int plan_predict(const struct graph *graph, const struct plan *plan,
 		 const struct partition_params *params, struct plan_prediction *ret_prediction);
 
+/*
+ * Of that only what it takes of memory, with the limit that is missed by most: device_bytes, host_bytes,
+ * short_of and short_bytes. Needs no rates. 0 or -ENOMEM (logged).
+ */
+int plan_predict_memory(const struct graph *graph, const struct plan *plan,
+			const struct partition_params *params,
+			struct plan_prediction *ret_prediction);
+
 /* Bytes of the matrices a segment reads, as in the file; a matrix shared by two ops counts once. */
 uint64_t plan_weight_bytes(const struct graph *graph, const struct plan_segment *segment);
 

@@ -207,13 +207,16 @@ static void find_shortage(const struct partition_params *params, struct plan_pre
 	}
 }
 
-/* READERS: of each matrix, zeroed. */
-static void predict_memory(const struct graph *graph, const struct plan *plan,
-			   const struct partition_params *params, uint32_t *readers,
-			   struct plan_prediction *ret)
+int plan_predict_memory(const struct graph *graph, const struct plan *plan,
+			const struct partition_params *params,
+			struct plan_prediction *ret_prediction)
 {
+	_cleanup_free_ uint32_t *readers = calloc(graph->n_matrices + 1, sizeof(*readers));
+	struct plan_prediction *ret = ret_prediction;
 	uint32_t used = 0;
 
+	if (!readers)
+		return log_oom(params->log, "predicting a plan");
 	charge_weights(graph, plan, params, readers, ret);
 	for (uint32_t i = 0; i < graph->n_ops; i++) {
 		charge(params, devices_of(plan, i), cost_kv_bytes(params, &graph->ops[i]), false,
@@ -222,6 +225,7 @@ static void predict_memory(const struct graph *graph, const struct plan *plan,
 	}
 	charge(params, used, params->value_bytes, false, ret);
 	find_shortage(params, ret);
+	return 0;
 }
 
 /* ---- */
@@ -234,9 +238,8 @@ static double tokens_s(uint32_t n_tokens, double seconds)
 int plan_predict(const struct graph *graph, const struct plan *plan,
 		 const struct partition_params *params, struct plan_prediction *ret_prediction)
 {
-	_cleanup_free_ uint32_t *readers = calloc(graph->n_matrices + 1, sizeof(*readers));
 	struct plan_prediction *ret = ret_prediction;
-	int r = readers ? cost_check(graph, params) : log_oom(params->log, "predicting a plan");
+	int r = cost_check(graph, params);
 
 	if (r < 0)
 		return r;
@@ -254,6 +257,5 @@ int plan_predict(const struct graph *graph, const struct plan *plan,
 	predict_pipelined(graph, &plan->phases[PHASE_PREFILL], params, ret);
 	ret->total_s =
 		ret->phases[PHASE_PREFILL].total_s + ret->phases[PHASE_DECODE].total_s + ret->kv_s;
-	predict_memory(graph, plan, params, readers, ret);
-	return 0;
+	return plan_predict_memory(graph, plan, params, ret);
 }

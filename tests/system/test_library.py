@@ -97,7 +97,7 @@ def cmake(box):
               "add_executable(with_${kind} \"%s/minimal.c\")\n"
               "target_link_libraries(with_${kind} PRIVATE slm::${kind})\nendforeach()\n" % EXAMPLES)
     shell([os.environ["SLM_CMAKE"], "-S", box.file("user"), "-B", box.file("user/build"),
-           "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_C_COMPILER=" + COMPILER])
+           "-G", os.environ["SLM_GENERATOR"], "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_C_COMPILER=" + COMPILER])
     shell([os.environ["SLM_CMAKE"], "--build", box.file("user/build")])
     for kind in ("slm", "static"):
         equals(runs(box, [box.file("user/build/with_" + kind)], folder, model), box, model)

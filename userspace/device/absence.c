@@ -225,21 +225,17 @@ static void add_vendors(struct facts *facts, const char *path)
 static void add_drivers(struct facts *facts)
 {
 	static const char *const variables[] = {"OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH"};
-	const char *files = getenv("OCL_ICD_FILENAMES");
-	char text[FACT_MAX], *rest = text, *file;
 
 	add_vendors(facts, "/etc/OpenCL/vendors");
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
 		const char *value = getenv(variables[i]);
 
-		if (value && strchr(value, '/'))
+		/* Else it depends on the working folder, or on where the loader looks. */
+		facts->lacks |= value && *value != '/';
+		if (value)
 			add_vendors(facts, value);
 	}
-	facts->lacks |= snprintf(text, sizeof(text), "%s", files ? files : "") >= FACT_MAX;
-	while ((file = strsep(&rest, ":"))) {
-		if (strchr(file, '/'))
-			add_file(facts, file);
-	}
+	facts->lacks |= getenv("OCL_ICD_FILENAMES") != NULL;
 	add_file(facts, "/etc/ld.so.cache");
 }
 

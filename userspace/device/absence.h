@@ -13,7 +13,8 @@
  *   the ICD files, the libraries they name by path, the linker's cache, our version, and this boot.
  *
  * What cannot be seen so is a driver that failed for a moment, or whose device is another machine: an
- * answer is good for ten minutes then, and no answer is kept where POCL_DEVICES and its like name such.
+ * answer is good for ten minutes then, and no answer is kept where POCL_DEVICES and its like name such. Nor
+ * is one where the loader is told of drivers by a relative path, or of a list of them.
  */
 #ifndef SLM_DEVICE_ABSENCE_H
 #define SLM_DEVICE_ABSENCE_H

@@ -120,13 +120,31 @@ bool device_list_has_hardware(const struct device_list *list)
 	return false;
 }
 
+static void note_failure(void *data, const char *text)
+{
+	bool *any = data;
+
+	(void)text;
+	*any = true;
+}
+
+/* What cannot be loaded now may be there in a moment, and no fact tells. */
+static bool any_load_failure(const struct device_list *list)
+{
+	bool any = false;
+
+	device_list_load_failures(list, note_failure, &any);
+	return any;
+}
+
 int device_list_create_to_choose(const char *cache_dir, const struct log *log,
 				 struct device_list **ret_list)
 {
 	_cleanup_(absence_finish) struct absence absence = {0};
 	int r;
 
-	if (!cache_dir || absence_init(&absence, "", cache_dir) < 0)
+	/* Who has asked before may be told what was so then. */
+	if (!cache_dir || icd_any_is_loaded() || absence_init(&absence, "", cache_dir) < 0)
 		return make_list(DEVICES_ALL, false, log, ret_list);
 	if (absence_is_known(&absence)) {
 		log_info(log,
@@ -136,7 +154,8 @@ int device_list_create_to_choose(const char *cache_dir, const struct log *log,
 		return make_list(DEVICES_ALL, true, log, ret_list);
 	}
 	r = make_list(DEVICES_ALL, false, log, ret_list);
-	if (r == 0 && !(*ret_list)->is_uncertain && !device_list_has_hardware(*ret_list))
+	if (r == 0 && !(*ret_list)->is_uncertain && !device_list_has_hardware(*ret_list) &&
+	    !any_load_failure(*ret_list))
 		absence_remember(&absence);
 	return r;
 }

@@ -161,10 +161,45 @@ void engine_memory(const struct engine *engine, struct engine_estimate *ret_esti
 	*ret_estimate = estimate;
 }
 
+const char *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
+				uint64_t *ret_available_bytes)
+{
+	struct plan_prediction memory = {0};
+	uint32_t device;
+
+	if (engine->params.ignore_memory || plan_predict_memory(engine->graph, &engine->placed.plan,
+								&engine->placed.costs, &memory) < 0)
+		return NULL;
+	device = memory.short_of;
+	if (memory.short_bytes == 0 || device == PLAN_HOST)
+		return NULL;
+	*ret_bytes = memory.device_bytes[device];
+	*ret_available_bytes = engine->placed.devices[device].memory_bytes;
+	return engine->placed.devices[device].name;
+}
+
+static int check_devices(const struct engine *engine)
+{
+	uint64_t bytes, available;
+	const char *name = engine_short_device(engine, &bytes, &available);
+
+	if (!name)
+		return 0;
+	return log_error(
+		engine->log, ENOMEM,
+		"%s does not fit: its part on %s takes %" PRIu64 " MiB and %" PRIu64
+		" MiB can be used there; use a shorter context (--ctx), a smaller model or "
+		"more devices",
+		gguf_name(engine->gguf), name, bytes / MIB, available / MIB);
+}
+
 int engine_check_memory(const struct engine *engine)
 {
 	struct engine_estimate e;
+	int r = check_devices(engine);
 
+	if (r < 0)
+		return r;
 	engine_memory(engine, &e);
 	log_info(engine->log,
 		 "memory: %" PRIu64 " MiB of weights, %" PRIu64 " MiB of adapters, %" PRIu64

@@ -100,6 +100,13 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 /* The same of an engine that is there, or only planned. */
 void engine_memory(const struct engine *engine, struct engine_estimate *ret_estimate);
 
+/*
+ * The device whose memory is too small for its part of the plan, its name, what the part takes and what
+ * there is; NULL: there is none, or nobody wants to know (ignore_memory).
+ */
+const char *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
+				uint64_t *ret_available_bytes);
+
 const struct model *engine_model(const struct engine *engine);
 const struct graph *engine_graph(const struct engine *engine);
 const struct vocabulary *engine_vocabulary(const struct engine *engine); /* NULL: only planned */

@@ -76,8 +76,11 @@ static int take_text(void *data, const char *text, size_t size)
 static int end_line(struct writer *writer)
 {
 	const struct answer *answer = writer->answer;
+	/* The terminal has shown ^C behind it. */
+	bool is_marked = writer->is_terminal && atomic_load(interrupt_flag()) != 0;
 
-	if (!writer->params->print || (answer->size > 0 && answer->text[answer->size - 1] == '\n'))
+	if (!writer->params->print ||
+	    (!is_marked && answer->size > 0 && answer->text[answer->size - 1] == '\n'))
 		return 0;
 	return output_write("\n", 1, writer->params->log);
 }

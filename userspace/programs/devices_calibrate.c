@@ -142,16 +142,18 @@ static void print_device(const struct result *result)
 {
 	const struct calibration *calibration = &result->calibration;
 	const struct device_rates *rates = &calibration->rates;
-	char when[64];
+	char when[64], values[64] = "in no time";
 
 	when_text(calibration, when);
+	if (rates->values_bytes_s > 0)
+		(void)snprintf(values, sizeof(values), "%.2f GB/s", rates->values_bytes_s * 1e-9);
 	(void)printf("%s%s%s: measured %s; a run %.1f us, an op %.2f us; link %.1f us, %.2f GB/s; "
-		     "attention %.2f GMAC/s for one row, %.2f for many; values %.2f GB/s\n",
+		     "attention %.2f GMAC/s for one row, %.2f for many; values %s\n",
 		     result->entry->selector, *calibration->kernel_family ? ", " : "",
 		     calibration->kernel_family, when, rates->run_s * 1e6, rates->launch_s * 1e6,
 		     rates->link_s * 1e6, rates->link_bytes_s * 1e-9,
 		     rates->attention_one_macs_s * 1e-9, rates->attention_many_macs_s * 1e-9,
-		     rates->values_bytes_s * 1e-9);
+		     values);
 }
 
 static int print_types(const struct result *results, int n, uint64_t types)
@@ -267,7 +269,7 @@ static enum exit_code measure_all(const struct devices_calibrate_params *params,
 	int n = choose_entries(params, log, entries);
 
 	if (n < 0)
-		return exit_code_of(STAGE_OPTIONS, n);
+		return exit_code_of(STAGE_MODEL, n);
 	if (!results)
 		return exit_code_of(STAGE_RUN, log_oom(log, "measuring devices"));
 	interrupt_catch();

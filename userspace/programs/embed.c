@@ -220,6 +220,12 @@ static int embed(struct embedding_run *run, struct span text, size_t number)
 	return r < 0 ? r : show(run, vectors, tokens.n);
 }
 
+/* Without the carriage return of files from elsewhere. */
+static uint32_t line_bytes(const char *begin, const char *end)
+{
+	return (uint32_t)(end - begin) - (end > begin && end[-1] == '\r');
+}
+
 static int embed_lines(struct embedding_run *run, const char *text, size_t size)
 {
 	const char *at = text, *end = text + size;
@@ -229,7 +235,7 @@ static int embed_lines(struct embedding_run *run, const char *text, size_t size)
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		const char *line_end = newline ? newline : end;
 
-		r = embed(run, (struct span){at, (uint32_t)(line_end - at)}, number);
+		r = embed(run, (struct span){at, line_bytes(at, line_end)}, number);
 		at = line_end + 1;
 	}
 	return r;

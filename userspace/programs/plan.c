@@ -68,15 +68,30 @@ const struct options plan_options = {
 	.arguments = {COMPLETE_MODELS},
 };
 
-static json_t *memory_json(const struct engine_estimate *e)
+/* Which device is too small? False: none is. */
+static bool print_short_device(const struct engine *engine, FILE *out)
+{
+	char takes[SIZE_TEXT_MAX], there[SIZE_TEXT_MAX];
+	uint64_t bytes, available;
+	const char *name = engine_short_device(engine, &bytes, &available);
+
+	if (name && out)
+		(void)fprintf(out,
+			      "%s: its part takes %s and %s can be used there: does not fit; use a "
+			      "shorter context, a smaller model or more devices\n",
+			      name, size_text(bytes, takes), size_text(available, there));
+	return name != NULL;
+}
+
+static json_t *memory_json(const struct engine *engine, const struct engine_estimate *e)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:i}", "weight_bytes",
 			 (json_int_t)e->weight_bytes, "adapter_bytes", (json_int_t)e->adapter_bytes,
 			 "kv_bytes", (json_int_t)e->kv_bytes, "value_bytes",
 			 (json_int_t)e->value_bytes, "total_bytes", (json_int_t)e->total_bytes,
 			 "available_bytes", (json_int_t)e->available_bytes, "fits",
-			 e->total_bytes <= e->available_bytes, "ctx_that_fits",
-			 (int)e->n_ctx_that_fits);
+			 e->total_bytes <= e->available_bytes && !print_short_device(engine, NULL),
+			 "ctx_that_fits", (int)e->n_ctx_that_fits);
 }
 
 /* The scheduler's document, as it prints it. */
@@ -105,7 +120,7 @@ static enum exit_code print_json(const struct engine *engine, const struct plan_
 		json_object_set_new(root, "model", json_text(path, strlen(path)));
 		json_object_set_new(root, "ctx", json_integer(e->n_ctx));
 		json_object_set_new(root, "batch", json_integer(engine_n_batch(engine)));
-		json_object_set_new(root, "memory", memory_json(e));
+		json_object_set_new(root, "memory", memory_json(engine, e));
 	}
 	return output_json(root, log);
 }
@@ -132,6 +147,7 @@ static enum exit_code print(const struct engine *engine, const struct plan_repor
 {
 	enum exit_code code = EXIT_CODE_DONE;
 	struct engine_estimate estimate;
+	bool is_short;
 
 	engine_memory(engine, &estimate);
 	if (json) {
@@ -140,7 +156,8 @@ static enum exit_code print(const struct engine *engine, const struct plan_repor
 		plan_print(report, stdout);
 		print_memory(&estimate);
 	}
-	if (code == EXIT_CODE_DONE && estimate.total_bytes > estimate.available_bytes)
+	is_short = print_short_device(engine, json ? NULL : stdout);
+	if (code == EXIT_CODE_DONE && (is_short || estimate.total_bytes > estimate.available_bytes))
 		code = EXIT_CODE_MEMORY;
 	return code;
 }

@@ -15,6 +15,7 @@ enum {
 	REDRAW_NS = 100000000,
 	RATE_AFTER_NS = 1000000000, /* a rate over less says nothing */
 	NAME_MAX_BYTES = 48,
+	THINGS_MAX = 1000, /* a total of no more counts things, not bytes */
 };
 
 const char *size_text(uint64_t bytes, char text[static SIZE_TEXT_MAX])
@@ -75,10 +76,12 @@ void progress_bar_show(struct progress_bar *bar, const char *doing, uint64_t don
 	bar->shown_ns = now;
 	(void)visible_text(doing, strlen(doing), false, name, sizeof(name));
 	rate_text(bar, now, done_bytes, rate, sizeof(rate));
-	if (total_bytes > 0) {
-		draw_cells(done_bytes, total_bytes, cells);
+	draw_cells(done_bytes, total_bytes, cells);
+	if (total_bytes > THINGS_MAX) {
 		(void)snprintf(line, sizeof(line), "%s [%s] %s of %s%s", name, cells,
 			       size_text(done_bytes, done), size_text(total_bytes, total), rate);
+	} else if (total_bytes > 0) {
+		(void)snprintf(line, sizeof(line), "%s [%s]", name, cells);
 	} else {
 		(void)snprintf(line, sizeof(line), "%s %s%s", name, size_text(done_bytes, done),
 			       rate);

@@ -49,16 +49,35 @@ static void *open_library(const char *library, int how)
 	return dlopen(library, RTLD_LAZY | RTLD_LOCAL | how);
 }
 
-static void try_one(const char *folder, const char *name, void (*say)(void *, const char *),
-		    void *data)
+/* Calls VISIT with the name of each ICD file and the library in it. */
+static void visit_libraries(void (*visit)(void *data, const char *name, const char *library),
+			    void *data)
 {
-	char library[LINE_BYTES_MAX], text[ICD_TEXT_MAX];
-	const char *error;
-	void *handle;
+	const char *folder = vendors_folder();
+	char library[LINE_BYTES_MAX];
+	struct dirent **names = NULL;
+	int n = scandir(folder, &names, is_icd, alphasort);
 
-	if (!read_library(folder, name, library))
-		return;
-	handle = open_library(library, RTLD_NOLOAD);
+	for (int i = 0; i < n; i++) {
+		if (read_library(folder, names[i]->d_name, library))
+			visit(data, names[i]->d_name, library);
+		free(names[i]);
+	}
+	free(names);
+}
+
+struct listener {
+	void (*say)(void *data, const char *text);
+	void *data;
+};
+
+static void try_one(void *data, const char *name, const char *library)
+{
+	const struct listener *listener = data;
+	char text[ICD_TEXT_MAX];
+	const char *error;
+	void *handle = open_library(library, RTLD_NOLOAD);
+
 	if (!handle)
 		handle = open_library(library, 0);
 	if (handle) {
@@ -68,18 +87,32 @@ static void try_one(const char *folder, const char *name, void (*say)(void *, co
 	error = dlerror();
 	(void)snprintf(text, sizeof(text), "the OpenCL driver of %s cannot be loaded: %s", name,
 		       error ? error : library);
-	say(data, text);
+	listener->say(listener->data, text);
 }
 
 void icd_load_failures(void (*say)(void *data, const char *text), void *data)
 {
-	const char *folder = vendors_folder();
-	struct dirent **names = NULL;
-	int n = scandir(folder, &names, is_icd, alphasort);
+	struct listener listener = {say, data};
 
-	for (int i = 0; i < n; i++) {
-		try_one(folder, names[i]->d_name, say, data);
-		free(names[i]);
-	}
-	free(names);
+	visit_libraries(try_one, &listener);
+}
+
+static void look_at_one(void *data, const char *name, const char *library)
+{
+	bool *any = data;
+	void *handle = open_library(library, RTLD_NOLOAD);
+
+	(void)name;
+	if (!handle)
+		return;
+	*any = true;
+	(void)dlclose(handle);
+}
+
+bool icd_any_is_loaded(void)
+{
+	bool any = false;
+
+	visit_libraries(look_at_one, &any);
+	return any;
 }

@@ -104,8 +104,13 @@ bool schema_count(struct schema_reader *reader, const json_t *schema, const char
 		(void)schema_refuse(reader, EINVAL, "%s must be a whole number", key);
 		return false;
 	}
-	if (count > DRAFT_REPEAT_MAX)
-		count = DRAFT_REPEAT_MAX + (key[1] == 'i');
+	if (count > DRAFT_REPEAT_MAX && key[1] == 'i') {
+		(void)schema_refuse(reader, E2BIG, "%s of more than %d is too large", key,
+				    DRAFT_REPEAT_MAX);
+		return false;
+	}
+	/* Fewer than are allowed satisfy it too. */
+	count = MIN(count, DRAFT_REPEAT_MAX);
 	*ret_count = (uint32_t)count;
 	return true;
 }
