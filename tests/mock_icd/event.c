@@ -45,7 +45,7 @@ static cl_int wait_for(cl_uint n, const cl_event *events)
 {
 	cl_event real[WAIT_LIST_MAX];
 	struct verdict verdict;
-	cl_int code, failure;
+	cl_int code, failure = CL_SUCCESS;
 
 	if (n == 0 || !object_is(events[0], OBJECT_EVENT))
 		return CL_INVALID_VALUE;
