@@ -7,8 +7,8 @@ __kernel GROUP void norm_rows(__global const uint *step, __global float *values,
 	__local float scratch[LANES];
 	uint t = get_group_id(0);
 	__global const float *x = values + in + t * n;
-	float mean = bias == NONE ? 0 : mean_of(x, n, scratch);
-	float scale = norm_scale_about(x, n, mean, eps, scratch);
+	float mean = bias == NONE ? 0 : group_sum(part_of_sum(x, n), scratch) / n;
+	float scale = NORM_SCALE_ABOUT(x, n, mean, eps, scratch);
 
 	for (uint i = get_local_id(0); i < n; i += LANES) {
 		float y = (x[i] - mean) * scale * vectors[norm + i];

@@ -11,7 +11,7 @@ __kernel GROUP void quantize_pairs(__global const uint *plan, __global const flo
 	__local float scratch[LANES];
 	uint slot = get_group_id(0), pair = PLAN_SLOTS(plan, n_experts)[2 * slot];
 	__global const float *x = values + in + pair / share * n;
-	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+	float scale = norm == NONE ? 1 : NORM_SCALE(x, n, eps, scratch);
 
 	quantize_row(x, norm == NONE ? 0 : vectors + norm, n, scale, slot, codes, scales, sums);
 }
@@ -23,7 +23,7 @@ __kernel GROUP void float_pairs(__global const uint *plan, __global const float 
 	__local float scratch[LANES];
 	uint slot = get_group_id(0), pair = PLAN_SLOTS(plan, n_experts)[2 * slot];
 	__global const float *x = values + in + pair / share * n;
-	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+	float scale = norm == NONE ? 1 : NORM_SCALE(x, n, eps, scratch);
 
 	float_row(x, norm == NONE ? 0 : vectors + norm, n, scale, slot, floats);
 }

@@ -69,7 +69,7 @@ __kernel GROUP void quantize_rows(__global const uint *step, __global const floa
 	__local float scratch[LANES];
 	uint row = get_group_id(0);
 	__global const float *x = values + in + row * n;
-	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+	float scale = norm == NONE ? 1 : NORM_SCALE(x, n, eps, scratch);
 
 	quantize_row(x, norm == NONE ? 0 : vectors + norm, n, scale, row, codes, scales, sums);
 }
@@ -81,7 +81,7 @@ __kernel GROUP void float_rows(__global const uint *step, __global const float *
 	__local float scratch[LANES];
 	uint row = get_group_id(0);
 	__global const float *x = values + in + row * n;
-	float scale = norm == NONE ? 1 : norm_scale(x, n, eps, scratch);
+	float scale = norm == NONE ? 1 : NORM_SCALE(x, n, eps, scratch);
 
 	float_row(x, norm == NONE ? 0 : vectors + norm, n, scale, row, floats);
 }

@@ -64,7 +64,7 @@ __kernel GROUP void rope(__global const uint *step, __global float *values,
 	uint page = STEP_PART(step, STEP_PAGES + group)[run * step[STEP_PAGE_STRIDE] + position / PAGE];
 	__global const float *table =
 		(__global const float *)STEP_PART(step, STEP_ROPES + table_index) + t * n_dims;
-	float scale = norm == NONE ? 1 : norm_scale(values + from, HEAD_DIM, eps, scratch);
+	float scale = norm == NONE ? 1 : NORM_SCALE(values + from, HEAD_DIM, eps, scratch);
 	uint pairs = n_dims / 2;
 
 	for (uint i = get_local_id(0); i < HEAD_DIM; i += LANES)

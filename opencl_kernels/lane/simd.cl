@@ -37,31 +37,33 @@ static inline float group_max(float x, __local float *scratch)
 	return scratch[0];
 }
 
-static inline float mean_of(__global const float *x, uint n, __local float *scratch)
+/* An item's part of the sum of x */
+static inline float part_of_sum(__global const float *x, uint n)
 {
 	float sum = 0;
 
 	for (uint i = get_local_id(0); i < n; i += LANES)
 		sum += x[i];
-	return group_sum(sum, scratch) / n;
+	return sum;
 }
 
-/* 1 / sqrt(mean((x - MEAN)^2) + eps) */
-static inline float norm_scale_about(__global const float *x, uint n, float mean, float eps,
-				     __local float *scratch)
+/* ... and of (x - MEAN)^2 */
+static inline float part_of_squares(__global const float *x, uint n, float mean)
 {
 	float sum = 0;
 
 	for (uint i = get_local_id(0); i < n; i += LANES)
 		sum = fma(x[i] - mean, x[i] - mean, sum);
-	return 1 / sqrt(group_sum(sum, scratch) / n + eps);
+	return sum;
 }
 
-/* 1 / sqrt(mean(x^2) + eps) */
-static inline float norm_scale(__global const float *x, uint n, float eps, __local float *scratch)
-{
-	return norm_scale_about(x, n, 0, eps, scratch);
-}
+/*
+ * 1 / sqrt(mean((x - MEAN)^2) + eps). No function, because Mesa 25's llvmpipe dies of a function with
+ * barriers that is called by another.
+ */
+#define NORM_SCALE_ABOUT(x, n, mean, eps, scratch)                                                 \
+	(1 / sqrt(group_sum(part_of_squares(x, n, mean), scratch) / (n) + (eps)))
+#define NORM_SCALE(x, n, eps, scratch) NORM_SCALE_ABOUT(x, n, 0, eps, scratch)
 
 /* acc + the sum over j of unsigned byte j of W times signed byte j of A */
 static inline int dot(int acc, uint w, uint a)
