@@ -157,13 +157,13 @@ static bool is_noted_bad(const struct program_request *request)
 static int build_form(struct program_request *request, cl_program *ret_program)
 {
 	struct opencl_device *device = request->device;
-	const struct compile_job job = {.facts = &device->facts,
-					.source = request->source,
-					.options = request->options,
-					.watchdog = device->watchdog,
-					.cancel = device->cancel,
-					.wait = device->wait,
-					.is_kept = request->path != NULL};
+	struct compile_job job = {.facts = &device->facts,
+				  .source = request->source,
+				  .options = request->options,
+				  .watchdog = device->watchdog,
+				  .cancel = device->cancel,
+				  .wait = device->wait,
+				  .is_kept = request->path != NULL};
 	const struct log *log = device->base.log;
 	uint64_t begin_ns;
 	int r = -ENOENT;
@@ -180,12 +180,12 @@ static int build_form(struct program_request *request, cl_program *ret_program)
 		return 0;
 	if (r < 0)
 		log_debug(log, "%s: no slm-clc, compiling here", device->base.name);
+	/* Not asked for the binary: that makes PoCL 6 compile more, and abort at some of it. */
+	job.is_kept = false;
 	begin_ns = clock_now_ns();
 	r = compile_here(device->context, &job, log, ret_program);
 	compile_spent(&job, begin_ns, log);
 	device->is_lost |= r == -ENODEV;
-	if (r == 0 && request->path)
-		(void)program_cache_store(*ret_program, request->path);
 	return r;
 }
 
