@@ -197,7 +197,7 @@ static bool holds(const char *dir, const char *fd, const struct fdinfo *info,
 		return pci_address_equal(&info->pci, &node->pci);
 	if (snprintf(path, sizeof(path), "%s/fd/%s", dir, fd) >= (int)sizeof(path))
 		return false;
-	n = readlink(path, target, sizeof(target));
+	n = readlinkat(AT_FDCWD, path, target, sizeof(target)); /* as in sysfs.c */
 	return n == (ssize_t)strlen(node->path) && memcmp(target, node->path, (size_t)n) == 0;
 }
 
