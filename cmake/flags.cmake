@@ -16,7 +16,7 @@ endif()
 if(SLM_SANITIZE)
 	add_compile_options(-fsanitize=${SLM_SANITIZE} -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
-	# GCC puts vectors of 64 bytes into frames that are aligned to less (its bug 110027).
+	# Frames on its heap, where GCC 14 puts vectors of 64 bytes at addresses of less (its bug 110027).
 	if(SLM_SANITIZE MATCHES address AND CMAKE_C_COMPILER_ID STREQUAL GNU)
 		add_compile_options(--param=asan-use-after-return=0)
 	endif()

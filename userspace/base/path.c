@@ -226,6 +226,14 @@ void new_file_sweep(const char *folder)
 	(void)closedir(dir);
 }
 
+size_t read_beginning(const char *path, void *data, size_t size_bytes)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = fd >= 0 ? read(fd, data, size_bytes) : 0;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
 int write_all(int fd, const void *data, size_t size_bytes)
 {
 	const char *at = data;

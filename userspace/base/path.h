@@ -53,6 +53,12 @@ void new_file_finish(struct new_file *file);
  */
 void new_file_sweep(const char *folder);
 
+/*
+ * Reads what a file begins with, at most SIZE_BYTES, without waiting and without mapping what another process
+ * may cut short. Returns how many bytes; 0 also where it cannot be read.
+ */
+size_t read_beginning(const char *path, void *data, size_t size_bytes);
+
 /* Writes all of DATA at the end of FD. 0 or -errno (-ENOSPC on a full disk), not logged. */
 int write_all(int fd, const void *data, size_t size_bytes);
 /* The same from OFFSET on, wherever FD stands: several threads may write at once. */

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdint.h>
 
+/* A total of no more counts parts of the work; beyond, bytes. */
+#define PROGRESS_PARTS_MAX 1000
+
 /* Called from the thread that works; DONE goes up to TOTAL. Not 0 ends the work. */
 struct progress {
 	int (*report)(void *data, const char *doing, uint64_t done, uint64_t total);

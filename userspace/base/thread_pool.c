@@ -34,7 +34,7 @@ enum {
 	/* Of how much time: every machine takes a core away for a millisecond now and then. */
 	WATCH_NS = 40000000,
 	WATCH_AGAIN_NS = 10000000, /* of a member that was left out before */
-	/* How long it does so before it tries again: at first, and at most. */
+	/* How long it does so before it tries again: as long as the whole team is trusted, and at most. */
 	REST_NS = 100000000,
 	REST_MAX_NS = 1600000000,
 };
@@ -68,10 +68,9 @@ struct thread_pool {
 	unsigned size;	    /* members there are */
 	unsigned team;	    /* members that take part */
 	unsigned n_started; /* threads that exist, the caller not counted */
-	uint64_t rest_ns;
+	uint64_t rest_ns;   /* of the next to be left out */
 	uint64_t rest_until_ns;
 	uint64_t watched_ns, lost_ns; /* of the runs since they were judged */
-	bool is_trusted;	      /* the whole team has proved itself since one was left out */
 	struct member *members;	      /* [size] */
 	struct cursor_line *cursors;  /* [size] */
 };
@@ -214,7 +213,6 @@ static void watch_anew(struct thread_pool *pool)
 static void leave_one_out(struct thread_pool *pool, uint64_t now)
 {
 	pool->team--;
-	pool->is_trusted = false;
 	pool->rest_until_ns = now + pool->rest_ns;
 	pool->rest_ns = MIN(2 * pool->rest_ns, (uint64_t)REST_MAX_NS);
 }
@@ -240,14 +238,12 @@ static void judge_run(struct thread_pool *pool, uint64_t begin_ns)
 	}
 	pool->lost_ns += worst_stall(pool);
 	pool->watched_ns += now - begin_ns;
-	if (pool->watched_ns < (pool->is_trusted ? WATCH_NS : WATCH_AGAIN_NS))
+	if (pool->watched_ns < (pool->rest_ns == REST_NS ? WATCH_NS : WATCH_AGAIN_NS))
 		return;
-	if (pool->lost_ns * 100 > pool->watched_ns * STALL_PERCENT && pool->team > 1) {
+	if (pool->lost_ns * 100 > pool->watched_ns * STALL_PERCENT && pool->team > 1)
 		leave_one_out(pool, now);
-	} else if (pool->team == pool->size) {
-		pool->is_trusted = true;
+	else if (pool->team == pool->size)
 		pool->rest_ns = REST_NS;
-	}
 	watch_anew(pool);
 }
 
@@ -350,7 +346,6 @@ int thread_pool_create(unsigned n_threads, const struct log *log, struct thread_
 	memset(pool, 0, sizeof(*pool));
 	pool->size = pool->team = n_threads > 0 ? n_threads : thread_pool_default_size();
 	pool->rest_ns = REST_NS;
-	pool->is_trusted = true;
 	(void)pthread_mutex_init(&pool->turn, NULL);
 	pool->members = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->members));
 	pool->cursors = aligned_alloc(CACHE_LINE, pool->size * sizeof(*pool->cursors));

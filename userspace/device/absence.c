@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,10 +85,8 @@ static void add_file(struct facts *facts, const char *path)
 static void read_text(const struct facts *facts, const char *path, char text[static FACT_MAX])
 {
 	_cleanup_free_ char *whole = path_format("%s%s", facts->root, path);
-	_cleanup_close_ int fd = whole ? open(whole, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-	ssize_t n = fd >= 0 ? read(fd, text, FACT_MAX - 1) : 0;
 
-	text[MAX(n, 0)] = '\0';
+	text[whole ? read_beginning(whole, text, FACT_MAX - 1) : 0] = '\0';
 }
 
 static int is_shown(const struct dirent *entry)
@@ -354,15 +351,6 @@ void absence_finish(struct absence *absence)
 
 /* ---- the file ---- */
 
-/* Read, not mapped: another process may cut it short at any time. Returns how many bytes. */
-static size_t read_file(const char *path, uint8_t bytes[static FILE_BYTES_MAX + 1])
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	ssize_t n = fd >= 0 ? read(fd, bytes, FILE_BYTES_MAX + 1) : 0;
-
-	return n > 0 ? (size_t)n : 0;
-}
-
 /* Positions CURSOR at the entries. False: this is no file of ours. */
 static bool begin_entries(struct cursor *cursor, const uint8_t *bytes, size_t size)
 {
@@ -400,7 +388,7 @@ static bool is_ours(const struct absence *absence, const struct entry *entry)
 bool absence_is_known(const struct absence *absence)
 {
 	uint8_t bytes[FILE_BYTES_MAX + 1];
-	size_t size = read_file(absence->path, bytes);
+	size_t size = read_beginning(absence->path, bytes, sizeof(bytes));
 	struct cursor cursor;
 	struct entry entry;
 
@@ -424,7 +412,7 @@ static size_t put_entry(uint8_t *at, const void *key, uint64_t since_s)
 static size_t fill(const struct absence *absence, uint8_t ret_bytes[static FILE_BYTES_MAX])
 {
 	uint8_t before[FILE_BYTES_MAX + 1];
-	size_t n = MAGIC_BYTES, size = read_file(absence->path, before);
+	size_t n = MAGIC_BYTES, size = read_beginning(absence->path, before, sizeof(before));
 	struct cursor cursor;
 	struct entry entry;
 

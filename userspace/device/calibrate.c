@@ -4,6 +4,7 @@
  * computes: it sees what an engine sees.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -238,11 +239,14 @@ static uint32_t positions_of(struct device *device, const struct probe_shape *sh
 }
 
 /* What is measured again was not foreseen in the total. */
-static int report(struct calibrator *calibrator, const char *doing)
+static int report(struct calibrator *calibrator, const char *what)
 {
 	uint64_t done = MIN(calibrator->n_done, calibrator->n_total - 1);
+	char doing[128];
 
 	calibrator->n_done++;
+	(void)snprintf(doing, sizeof(doing), "measuring %s, %" PRIu64 " of %" PRIu64 ": %s",
+		       calibrator->params->entry->selector, done + 1, calibrator->n_total, what);
 	return progress_report(calibrator->params->progress, doing, done, calibrator->n_total);
 }
 
@@ -306,7 +310,7 @@ static int measure_frame(struct calibrator *calibrator, struct device *device,
 {
 	_cleanup_(probe_destroy_p) struct probe *probe = NULL;
 	struct probe_shape shape = frame_shape;
-	int r = report(calibrator, "dispatch, attention, link");
+	int r = report(calibrator, "launches, link");
 
 	if (r < 0)
 		return r;
@@ -626,7 +630,7 @@ static int measure(struct calibrator *calibrator, uint64_t missing)
 			calibrator->params->entry->selector);
 	else
 		calibration_file_write(calibrator->params, &calibrator->calibration);
-	return progress_report(calibrator->params->progress, "done", calibrator->n_total,
+	return progress_report(calibrator->params->progress, "measured", calibrator->n_total,
 			       calibrator->n_total);
 }
 

@@ -48,8 +48,8 @@ struct device_list {
 	enum device_scope scope;
 	bool asks_later; /* no driver was loaded, because it is known that none has a device to choose */
 	bool is_uncertain; /* some driver could not say what it has */
-	char limit
-		[DEVICE_TEXT_MAX]; /* which limit of the process keeps drivers out; "": none does */
+	/* Which limit of the process keeps drivers out; "": none does. */
+	char limit[DEVICE_TEXT_MAX];
 };
 
 /* 0 or -ENOMEM. A platform that fails is an entry with its reason, not a failure. */

@@ -60,8 +60,8 @@ struct probe_work probe_work(const struct probe *probe, const struct probe_step 
 /* What is run below gives -ECANCELED where PACE says so. */
 
 /*
- * Seconds from the begin of a run until the host has seen its end. Of many runs the fastest eighth
- * counts, so that what else the machine does counts for little.
+ * Seconds from the begin of a run until the host has seen its end. Of many runs the median
+ * counts, which is what an answer of many steps gets, however much a few of them are held up.
  */
 int probe_run(struct probe *probe, const struct probe_step *step, double *ret_seconds);
 

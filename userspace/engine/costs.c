@@ -80,30 +80,14 @@ const struct device_entry *engine_unmeasured(struct engine *engine)
 	return NULL;
 }
 
-struct measuring {
-	const struct device_entry *entry;
-	const struct progress *progress;
-};
-
-static int report_measuring(void *data, const char *doing, uint64_t done, uint64_t total)
-{
-	const struct measuring *measuring = data;
-	char text[DEVICE_TEXT_MAX];
-
-	(void)snprintf(text, sizeof(text), "measuring %s: %s", measuring->entry->selector, doing);
-	return progress_report(measuring->progress, text, done, total);
-}
-
 static int measure_device(struct engine *engine, uint32_t i, const struct progress *progress)
 {
 	const struct device_entry *entry = engine->placed.entries[i];
 	struct calibrate_params params = engine_calibrate_params(engine, entry);
 	struct calibration *calibration = &engine->placed.calibrations[i];
-	struct measuring measuring = {entry, progress};
-	const struct progress named = {report_measuring, &measuring};
 	int r;
 
-	params.progress = &named;
+	params.progress = progress;
 	r = calibrate(&params, calibration);
 	if (r < 0)
 		engine->unmeasurable = entry;

@@ -68,29 +68,31 @@ const struct options plan_options = {
 	.arguments = {COMPLETE_MODELS},
 };
 
-/* Which device is too small? False: none is. */
-static bool print_short_device(const struct engine *engine, FILE *out)
-{
-	char takes[SIZE_TEXT_MAX], there[SIZE_TEXT_MAX];
-	uint64_t bytes, available;
-	const char *name = engine_short_device(engine, &bytes, &available);
+/* What the host and the devices have for the plan. */
+struct memory_view {
+	struct engine_estimate host;
+	const char *short_device; /* the one whose memory is too small, or NULL */
+	uint64_t device_takes, device_has;
+	bool fits;
+};
 
-	if (name && out)
-		(void)fprintf(out,
-			      "%s: its part takes %s and %s can be used there: does not fit; use a "
-			      "shorter context, a smaller model or more devices\n",
-			      name, size_text(bytes, takes), size_text(available, there));
-	return name != NULL;
+static void memory_view_init(struct memory_view *view, const struct engine *engine)
+{
+	*view = (struct memory_view){0};
+	engine_memory(engine, &view->host);
+	view->short_device = engine_short_device(engine, &view->device_takes, &view->device_has);
+	view->fits = !view->short_device && view->host.total_bytes <= view->host.available_bytes;
 }
 
-static json_t *memory_json(const struct engine *engine, const struct engine_estimate *e)
+static json_t *memory_json(const struct memory_view *view)
 {
+	const struct engine_estimate *e = &view->host;
+
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:i}", "weight_bytes",
 			 (json_int_t)e->weight_bytes, "adapter_bytes", (json_int_t)e->adapter_bytes,
 			 "kv_bytes", (json_int_t)e->kv_bytes, "value_bytes",
 			 (json_int_t)e->value_bytes, "total_bytes", (json_int_t)e->total_bytes,
-			 "available_bytes", (json_int_t)e->available_bytes, "fits",
-			 e->total_bytes <= e->available_bytes && !print_short_device(engine, NULL),
+			 "available_bytes", (json_int_t)e->available_bytes, "fits", view->fits,
 			 "ctx_that_fits", (int)e->n_ctx_that_fits);
 }
 
@@ -111,55 +113,67 @@ static json_t *segments_json(const struct plan_report *report)
 }
 
 static enum exit_code print_json(const struct engine *engine, const struct plan_report *report,
-				 const struct engine_estimate *e, const struct log *log)
+				 const struct memory_view *view, const struct log *log)
 {
 	const char *path = gguf_name(engine_model(engine)->gguf);
 	json_t *root = segments_json(report);
 
 	if (root) {
 		json_object_set_new(root, "model", json_text(path, strlen(path)));
-		json_object_set_new(root, "ctx", json_integer(e->n_ctx));
+		json_object_set_new(root, "ctx", json_integer(view->host.n_ctx));
 		json_object_set_new(root, "batch", json_integer(engine_n_batch(engine)));
-		json_object_set_new(root, "memory", memory_json(engine, e));
+		json_object_set_new(root, "memory", memory_json(view));
 	}
 	return output_json(root, log);
 }
 
-static void print_memory(const struct engine_estimate *e)
+static void print_short_device(const struct memory_view *view)
 {
+	char takes[SIZE_TEXT_MAX], there[SIZE_TEXT_MAX];
+
+	(void)printf("%s: its part takes %s and %s can be used there: does not fit; use a shorter "
+		     "context, a smaller model or more devices\n",
+		     view->short_device, size_text(view->device_takes, takes),
+		     size_text(view->device_has, there));
+}
+
+static void print_memory(const struct memory_view *view)
+{
+	const struct engine_estimate *e = &view->host;
 	char weights[SIZE_TEXT_MAX], kv[SIZE_TEXT_MAX], values[SIZE_TEXT_MAX];
 	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX], adapters[SIZE_TEXT_MAX];
+	bool fits = e->total_bytes <= e->available_bytes;
 
 	(void)printf("\nweights %s", size_text(e->weight_bytes, weights));
 	if (e->adapter_bytes > 0)
 		(void)printf(" + adapters %s", size_text(e->adapter_bytes, adapters));
 	(void)printf(" + cache %s (context of %" PRIu32 ") + values %s = %s; "
-		     "available %s: %s\n",
+		     "available %s%s\n",
 		     size_text(e->kv_bytes, kv), e->n_ctx, size_text(e->value_bytes, values),
 		     size_text(e->total_bytes, total), size_text(e->available_bytes, available),
-		     e->total_bytes <= e->available_bytes ? "fits" : "does not fit");
-	if (e->total_bytes > e->available_bytes && e->n_ctx_that_fits > 0)
+		     view->fits ? ": fits"
+		     : fits	? ""
+				: ": does not fit");
+	if (!fits && e->n_ctx_that_fits > 0)
 		(void)printf("a context of %" PRIu32 " would fit\n", e->n_ctx_that_fits);
+	if (view->short_device)
+		print_short_device(view);
 }
 
 static enum exit_code print(const struct engine *engine, const struct plan_report *report,
 			    bool json, const struct log *log)
 {
 	enum exit_code code = EXIT_CODE_DONE;
-	struct engine_estimate estimate;
-	bool is_short;
+	struct memory_view view;
 
-	engine_memory(engine, &estimate);
+	memory_view_init(&view, engine);
 	if (json) {
-		code = print_json(engine, report, &estimate, log);
+		code = print_json(engine, report, &view, log);
 	} else {
 		plan_print(report, stdout);
-		print_memory(&estimate);
+		print_memory(&view);
 	}
-	is_short = print_short_device(engine, json ? NULL : stdout);
-	if (code == EXIT_CODE_DONE && (is_short || estimate.total_bytes > estimate.available_bytes))
-		code = EXIT_CODE_MEMORY;
-	return code;
+	return code == EXIT_CODE_DONE && !view.fits ? EXIT_CODE_MEMORY : code;
 }
 
 /* Into FILE, which has no name yet. */

@@ -6,6 +6,7 @@
 
 #include "array.h"
 #include "clock.h"
+#include "progress.h"
 #include "progress_bar.h"
 #include "terminal_log.h"
 #include "visible_text.h"
@@ -15,7 +16,6 @@ enum {
 	REDRAW_NS = 100000000,
 	RATE_AFTER_NS = 1000000000, /* a rate over less says nothing */
 	NAME_MAX_BYTES = 48,
-	THINGS_MAX = 1000, /* a total of no more counts things, not bytes */
 };
 
 const char *size_text(uint64_t bytes, char text[static SIZE_TEXT_MAX])
@@ -77,7 +77,7 @@ void progress_bar_show(struct progress_bar *bar, const char *doing, uint64_t don
 	(void)visible_text(doing, strlen(doing), false, name, sizeof(name));
 	rate_text(bar, now, done_bytes, rate, sizeof(rate));
 	draw_cells(done_bytes, total_bytes, cells);
-	if (total_bytes > THINGS_MAX) {
+	if (total_bytes > PROGRESS_PARTS_MAX) {
 		(void)snprintf(line, sizeof(line), "%s [%s] %s of %s%s", name, cells,
 			       size_text(done_bytes, done), size_text(total_bytes, total), rate);
 	} else if (total_bytes > 0) {

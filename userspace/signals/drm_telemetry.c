@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "drm_telemetry.h"
 #include "fdinfo.h"
+#include "path.h"
 #include "sysfs.h"
 
 enum {
@@ -173,17 +174,11 @@ void drm_telemetry_read_sysfs(struct drm_telemetry *telemetry, const struct drm_
 
 static bool read_fdinfo(const char *dir, const char *fd, struct fdinfo *ret_info)
 {
-	_cleanup_close_ int file = -1;
 	char path[SYSFS_PATH_MAX], text[FDINFO_MAX];
-	ssize_t n;
 
 	if (snprintf(path, sizeof(path), "%s/fdinfo/%s", dir, fd) >= (int)sizeof(path))
 		return false;
-	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	n = file < 0 ? -1 : read(file, text, sizeof(text));
-	if (n < 0)
-		return false;
-	fdinfo_parse(text, (size_t)n, ret_info);
+	fdinfo_parse(text, read_beginning(path, text, sizeof(text)), ret_info);
 	return ret_info->is_drm;
 }
 

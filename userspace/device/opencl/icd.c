@@ -2,7 +2,6 @@
 /* Owns the reading of ICD files after the loader. Refuses to keep a library that it loads. */
 #include <dirent.h>
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +33,8 @@ static const char *vendors_folder(void)
 static bool read_library(const char *folder, const char *name, char library[static LINE_BYTES_MAX])
 {
 	_cleanup_free_ char *path = path_format("%s/%s", folder, name);
-	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-	ssize_t n = fd >= 0 ? read(fd, library, LINE_BYTES_MAX - 1) : 0;
 
-	if (n <= 0)
-		return false;
-	library[n] = '\0';
+	library[path ? read_beginning(path, library, LINE_BYTES_MAX - 1) : 0] = '\0';
 	library[strcspn(library, "\r\n")] = '\0';
 	return *library != '\0';
 }
