@@ -44,6 +44,13 @@ def warm(box, **settings):
     return model, done.out
 
 
+def len_that_takes(box, model, mib):
+    """The context whose cache takes so much."""
+    memory = json.loads(succeeds(run(box, "plan", model, "--ctx", "1024", "--device", "cpu",
+                                     "--json")).out)["memory"]
+    return mib * 1024 * (1 << 20) // memory["kv_bytes"]
+
+
 def nothing_left(box):
     stats = statistics(box)
     equal(stats["live"], 0, "objects left in the driver: %r" % stats)
@@ -134,6 +141,26 @@ def fails_running(box):
             tell = ends_or_goes_on if at == 1 else goes_on
             tell(box, done, out, says)
             nothing_left(box)
+
+
+@case("the processor takes what a device that is left is too small for")
+def too_small_for_all(box):
+    model, _ = warm(box)
+    # The cache makes each half of it three quarters of the second device.
+    context = ("--ctx", str(len_that_takes(box, model, 36)))
+    given = words(model, *context, "--device", "mock device 0,mock device 1", "--split", "1,1",
+                  n=24)
+    small = {"DEVICES": 2, "MEMORY_MIB": "900,30"}
+    out = succeeds(run(box, *given, environment=world(box, **small))).out
+    launches = statistics(box)["devices"][0]["launches"]
+    done = run(box, *given, environment=world(box, **small, FAULTS="removed@launch/%d:0" %
+                                              (launches // 2)))
+    equal(done.code, DONE, "the status of %r" % done)
+    equal(done.out, out, "the answer")
+    check("does not fit: its part on mock device 1" in done.err_text, "the reason", done)
+    nothing_left(box)
+    fails(run(box, *words(model, *context, "--device", "mock device 1"),
+              environment=world(box, **small)), MEMORY, "does not fit", "mock device 1")
 
 
 @case("a device that hangs is given up in its time, and the answer goes on")

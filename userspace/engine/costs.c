@@ -90,7 +90,7 @@ static int measure_device(struct engine *engine, uint32_t i, const struct progre
 	params.progress = progress;
 	r = calibrate(&params, calibration);
 	if (r < 0)
-		engine->unmeasurable = entry;
+		engine->unfit = entry;
 	return r < 0 ? r : engine_keep_figures(engine, entry, calibration);
 }
 

@@ -161,8 +161,8 @@ void engine_memory(const struct engine *engine, struct engine_estimate *ret_esti
 	*ret_estimate = estimate;
 }
 
-const char *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
-				uint64_t *ret_available_bytes)
+const struct device_entry *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
+					       uint64_t *ret_available_bytes)
 {
 	struct plan_prediction memory = {0};
 	uint32_t device;
@@ -175,25 +175,26 @@ const char *engine_short_device(const struct engine *engine, uint64_t *ret_bytes
 		return NULL;
 	*ret_bytes = memory.device_bytes[device];
 	*ret_available_bytes = engine->placed.devices[device].memory_bytes;
-	return engine->placed.devices[device].name;
+	return engine->placed.entries[device];
 }
 
-static int check_devices(const struct engine *engine)
+static int check_devices(struct engine *engine)
 {
 	uint64_t bytes, available;
-	const char *name = engine_short_device(engine, &bytes, &available);
+	const struct device_entry *entry = engine_short_device(engine, &bytes, &available);
 
-	if (!name)
+	if (!entry)
 		return 0;
+	engine->unfit = entry;
 	return log_error(
 		engine->log, ENOMEM,
 		"%s does not fit: its part on %s takes %" PRIu64 " MiB and %" PRIu64
 		" MiB can be used there; use a shorter context (--ctx), a smaller model or "
 		"more devices",
-		gguf_name(engine->gguf), name, bytes / MIB, available / MIB);
+		gguf_name(engine->gguf), entry->name, bytes / MIB, available / MIB);
 }
 
-int engine_check_memory(const struct engine *engine)
+int engine_check_memory(struct engine *engine)
 {
 	struct engine_estimate e;
 	int r = check_devices(engine);

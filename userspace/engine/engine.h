@@ -101,11 +101,11 @@ int engine_estimate(const struct engine_params *params, struct engine_estimate *
 void engine_memory(const struct engine *engine, struct engine_estimate *ret_estimate);
 
 /*
- * The device whose memory is too small for its part of the plan, its name, what the part takes and what
- * there is; NULL: there is none, or nobody wants to know (ignore_memory).
+ * The device whose memory is too small for its part of the plan, what that takes and what there is; NULL:
+ * there is none, or nobody wants to know (ignore_memory). It lives as long as the engine.
  */
-const char *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
-				uint64_t *ret_available_bytes);
+const struct device_entry *engine_short_device(const struct engine *engine, uint64_t *ret_bytes,
+					       uint64_t *ret_available_bytes);
 
 const struct model *engine_model(const struct engine *engine);
 const struct graph *engine_graph(const struct engine *engine);

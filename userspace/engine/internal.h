@@ -115,11 +115,12 @@ struct engine {
 	struct engine_segment *routes[PHASES][PLAN_SEGMENTS_MAX];
 	/* [n_layers]: whose attention runs where, and so whose cache lies where */
 	struct engine_device **kv_homes[PHASES];
-	bool kv_is_split;			 /* some layer has two homes */
-	float *crossing;			 /* values on their way between devices */
-	size_t crossing_floats;			 /* of one boundary between segments */
-	uint32_t n_parts;			 /* of a prefill step; 1: whole */
-	const struct device_entry *unmeasurable; /* whom the last calibration failed on, or NULL */
+	bool kv_is_split;	/* some layer has two homes */
+	float *crossing;	/* values on their way between devices */
+	size_t crossing_floats; /* of one boundary between segments */
+	uint32_t n_parts;	/* of a prefill step; 1: whole */
+	/* Whom planning failed on: it cannot be measured, or its memory is too small. Or NULL. */
+	const struct device_entry *unfit;
 	struct engine_aside asides[PLAN_DEVICES_MAX];
 	uint32_t n_asides;
 	struct engine_figures *figures;
@@ -226,7 +227,7 @@ struct kv_params engine_kv_params(const struct engine *engine);
 uint64_t engine_layer_kv_bytes(const struct engine *engine, const struct op *rope,
 			       const struct kv_params *kv);
 /* 0, or -ENOMEM with what would fit. */
-int engine_check_memory(const struct engine *engine);
+int engine_check_memory(struct engine *engine);
 uint64_t engine_host_available(const struct engine *engine);
 
 /* Remembers who failed. */

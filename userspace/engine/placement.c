@@ -427,7 +427,7 @@ static bool leave_out(struct engine *engine, const struct device_entry *entry, c
 static bool set_aside(struct engine *engine, int error, const char *reason)
 {
 	struct engine_device *failed = engine->failed;
-	const struct device_entry *entry = failed ? failed->entry : engine->unmeasurable;
+	const struct device_entry *entry = failed ? failed->entry : engine->unfit;
 
 	if (!entry || (error != -ENODEV && error != -EIO && error != -ENOMEM))
 		return false;
@@ -437,7 +437,7 @@ static bool set_aside(struct engine *engine, int error, const char *reason)
 	if (failed)
 		engine_device_finish(engine, failed);
 	engine->failed = NULL;
-	engine->unmeasurable = NULL;
+	engine->unfit = NULL;
 	return true;
 }
 
@@ -695,9 +695,9 @@ static void plan_anew(struct engine *engine)
 	if (r == 0 && !(engine->is_ready && is_same_plan(engine, before)))
 		r = begin_to_move(engine, before);
 	if (r < 0) {
-		if (engine->unmeasurable)
-			(void)leave_out(engine, engine->unmeasurable, "it could not be measured");
-		engine->unmeasurable = NULL;
+		if (engine->unfit)
+			(void)leave_out(engine, engine->unfit, "no plan can be made with it");
+		engine->unfit = NULL;
 		engine->placed = *before;
 	}
 }

@@ -12,6 +12,7 @@
 #include "array.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "device_list.h"
 #include "engine_setup.h"
 #include "output.h"
 #include "path.h"
@@ -71,7 +72,7 @@ const struct options plan_options = {
 /* What the host and the devices have for the plan. */
 struct memory_view {
 	struct engine_estimate host;
-	const char *short_device; /* the one whose memory is too small, or NULL */
+	const struct device_entry *short_device; /* whose memory is too small, or NULL */
 	uint64_t device_takes, device_has;
 	bool fits;
 };
@@ -133,7 +134,7 @@ static void print_short_device(const struct memory_view *view)
 
 	(void)printf("%s: its part takes %s and %s can be used there: does not fit; use a shorter "
 		     "context, a smaller model or more devices\n",
-		     view->short_device, size_text(view->device_takes, takes),
+		     view->short_device->name, size_text(view->device_takes, takes),
 		     size_text(view->device_has, there));
 }
 
